@@ -1,0 +1,1 @@
+"""Question 2: what does the network do when it feeds itself?"""

@@ -1,0 +1,35 @@
+"""The settings of one analysis: what the flags and the configuration files come down to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# The order in which questions are measured and shown; `weights` is always asked.
+QUESTIONS = ("weights", "signal", "attractors", "readout")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the numbers of a report depend on, besides the model and the data.
+
+    `threads` and nothing else may change without changing a number.
+    """
+
+    seed: int = 0
+    questions: tuple[str, ...] = ()  # empty: all that apply
+    starts: int = 1024  # iteration starts drawn from the law of inputs
+    max_steps: int = 2000  # iterations before a start counts as unresolved
+    max_period: int = 64  # the longest cycle that is looked for
+    atol: float = 1e-12  # converged: max_i |dx_i| / (atol + rtol |x_i|) <= 1
+    rtol: float = 1e-9
+    samples: int = 512  # inputs on which the signal is measured
+    splits: int = 20  # random splits of the readout
+    test_share: float = 0.25  # of the rows, held out in each split
+    self_map: bool | None = None  # None: where input and output shapes agree
+    threads: int = 0  # 0: one a core
+    limits: Mapping[str, float] = field(default_factory=dict)
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    levels: Mapping[str, str] = field(default_factory=dict)  # code -> error|warning|info|off
+    fail_on: str = "error"

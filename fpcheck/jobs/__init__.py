@@ -1,0 +1,1 @@
+"""What combines questions: one job a file."""

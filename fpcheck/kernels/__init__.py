@@ -1,0 +1,1 @@
+"""The only Numba code: plain functions on arrays; no input or output, no objects, no policy."""

@@ -1,0 +1,1 @@
+"""What is analysed: the skeleton, its weights, the laws that draw them, and the user's data."""

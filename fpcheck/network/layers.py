@@ -1,0 +1,109 @@
+"""The layers of a skeleton as people count them: a linear map and the activation behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpcheck.network.activations import ActivationFunction, activation
+from fpcheck.network.skeleton import (
+    Activation,
+    Add,
+    BatchNorm,
+    Conv,
+    Dense,
+    LayerNorm,
+    Shape,
+    Skeleton,
+    fan_in,
+    fan_out,
+)
+
+LINEAR = activation("identity")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A Dense or Conv node and what follows it up to its activation.
+
+    `preactivation` names the node whose value enters the activation function (the node itself,
+    or the norms and sums behind it); `postactivation` the node that holds its result, which is
+    the same one where the layer is linear.
+    """
+
+    name: str
+    kind: str  # dense, conv1d, conv2d
+    node: Dense | Conv
+    input_shape: Shape
+    shape: Shape
+    fan_in: int
+    fan_out: int
+    activation: ActivationFunction
+    preactivation: str
+    postactivation: str
+
+
+def layers(skeleton: Skeleton) -> tuple[Layer, ...]:
+    """The layers of the skeleton in topological order."""
+    return tuple(_layer(skeleton, node) for node in skeleton.nodes if isinstance(node, Dense | Conv))
+
+
+def weight_matrix(node: Dense | Conv, tensor: NDArray[np.generic]) -> NDArray[np.float64]:
+    """The weights of `node` as a float64 matrix (units, fan_in).
+
+    tensor: as stored, in the node's layout.
+    """
+    matrix = np.asarray(tensor, dtype=np.float64)
+    if node.layout == "in_out":
+        matrix = np.moveaxis(matrix, -1, 0)
+        if matrix.ndim > 2:  # (out, *kernel, in) -> (out, in, *kernel)
+            matrix = np.moveaxis(matrix, -1, 1)
+    return np.ascontiguousarray(matrix.reshape(matrix.shape[0], -1))
+
+
+def stored_parameters(
+    skeleton: Skeleton, parameters: Mapping[str, NDArray[np.generic]]
+) -> dict[str, tuple[NDArray[np.generic], NDArray[np.generic] | None]]:
+    """(weight, bias or None) of every layer by the layer's name, as stored."""
+    return {
+        node.name: (parameters[node.weight], parameters[node.bias] if node.bias else None)
+        for node in skeleton.nodes
+        if isinstance(node, Dense | Conv)
+    }
+
+
+def _layer(skeleton: Skeleton, node: Dense | Conv) -> Layer:
+    (source,) = node.inputs
+    input_shape = skeleton.shapes[source]
+    before, function, after = _behind(skeleton, node.name)
+    kind = "dense" if isinstance(node, Dense) else f"conv{len(node.kernel)}d"
+    return Layer(
+        name=node.name,
+        kind=kind,
+        node=node,
+        input_shape=input_shape,
+        shape=skeleton.shapes[node.name],
+        fan_in=fan_in(node, input_shape),
+        fan_out=fan_out(node),
+        activation=function,
+        preactivation=before,
+        postactivation=after,
+    )
+
+
+def _behind(skeleton: Skeleton, name: str) -> tuple[str, ActivationFunction, str]:
+    """(pre-activation, function, post-activation) behind the node `name`."""
+    place = name
+    while True:
+        behind = skeleton.consumers(place)
+        if len(behind) != 1:
+            return place, LINEAR, place
+        (node,) = behind
+        if isinstance(node, Activation):
+            return place, node.function, node.name
+        if not isinstance(node, BatchNorm | LayerNorm | Add):
+            return place, LINEAR, place
+        place = node.name

@@ -1,0 +1,1 @@
+"""What every node type does to a batch, and its exact Jacobian products."""

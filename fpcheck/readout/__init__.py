@@ -1,0 +1,1 @@
+"""Question 3: is the last layer alone enough?"""

@@ -1,0 +1,1 @@
+"""The report and its writers, each a pure function of the report's JSON."""

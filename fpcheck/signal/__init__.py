@@ -1,0 +1,1 @@
+"""Question 1: does the signal survive depth?"""

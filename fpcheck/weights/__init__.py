@@ -1,0 +1,1 @@
+"""What the weights alone tell: moments, norms, spectra, dead and duplicate units, NaN."""
