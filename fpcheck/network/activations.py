@@ -427,9 +427,11 @@ def parse_activation(text: str) -> ActivationFunction:
     if not bracket:
         return activation(name)
     kind_name = ALIASES.get(name.lower(), name.lower())
-    labels = [label for label, _ in ACTIVATIONS[kind_name].parameters] if (
-        kind_name in ACTIVATIONS
-    ) else []
+    labels = (
+        [label for label, _ in ACTIVATIONS[kind_name].parameters]
+        if (kind_name in ACTIVATIONS)
+        else []
+    )
     try:
         numbers = [float(part) for part in rest.rstrip(") ").split(",") if part.strip()]
     except ValueError:

@@ -48,7 +48,9 @@ class Layer:
 
 def layers(skeleton: Skeleton) -> tuple[Layer, ...]:
     """The layers of the skeleton in topological order."""
-    return tuple(_layer(skeleton, node) for node in skeleton.nodes if isinstance(node, Dense | Conv))
+    return tuple(
+        _layer(skeleton, node) for node in skeleton.nodes if isinstance(node, Dense | Conv)
+    )
 
 
 def weight_matrix(node: Dense | Conv, tensor: NDArray[np.generic]) -> NDArray[np.float64]:

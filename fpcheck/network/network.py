@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.core.errors import ModelFileError
 from fpcheck.network.program import Program, compile_program
-from fpcheck.network.skeleton import BatchNorm, Conv, Dense, LayerNorm, Skeleton, stored_shape
-
-Tensor = NDArray  # of the type that the file has
+from fpcheck.network.skeleton import (
+    BatchNorm,
+    Conv,
+    Dense,
+    LayerNorm,
+    Node,
+    Shape,
+    Skeleton,
+    stored_shape,
+)
 
 
 @dataclass(frozen=True)
@@ -24,12 +32,55 @@ class Network:
     """
 
     skeleton: Skeleton
-    parameters: Mapping[str, Tensor]
+    parameters: Mapping[str, NDArray[np.generic]]
 
     def __post_init__(self) -> None:
-        check_parameters(self.skeleton, self.parameters)
+        for layer, name, expected in needed_parameters(self.skeleton):
+            _check(layer, name, expected, self.parameters)
 
     @cached_property
     def program(self) -> Program:
         """The network ready to run: float64 arrays in the order in which they are used."""
         return compile_program(self.skeleton, self.parameters)
+
+
+def needed_parameters(skeleton: Skeleton) -> Iterator[tuple[str, str, Shape]]:
+    """(layer, parameter's name, its stored shape) of all that the skeleton needs, in order."""
+    for node in skeleton.nodes:
+        if not node.inputs:
+            continue
+        shape = skeleton.shapes[node.inputs[0]]
+        for name, expected in _parameters_of(node, shape):
+            yield node.name, name, expected
+
+
+def _parameters_of(node: Node, shape: Shape) -> Iterator[tuple[str, Shape]]:
+    if isinstance(node, Dense | Conv):
+        yield node.weight, stored_shape(node, shape)
+        if node.bias:
+            yield node.bias, (node.units if isinstance(node, Dense) else node.channels,)
+    elif isinstance(node, BatchNorm):
+        for name in (node.weight, node.bias, node.mean, node.variance):
+            if name:
+                yield name, shape[:1]
+    elif isinstance(node, LayerNorm):
+        for name in (node.weight, node.bias):
+            if name:
+                yield name, shape[len(shape) - (node.axes or len(shape)) :]
+
+
+def _check(
+    layer: str, name: str, expected: Shape, parameters: Mapping[str, NDArray[np.generic]]
+) -> None:
+    if name not in parameters:
+        raise ModelFileError(
+            f"layer '{layer}' needs the tensor '{name}', which is not there",
+            hint=f"there are: {', '.join(list(parameters)[:8]) or 'none'}",
+        )
+    found = parameters[name].shape
+    if found != expected:
+        transposed = found == expected[::-1] and len(found) == 2
+        raise ModelFileError(
+            f"layer '{layer}': '{name}' is {list(found)}, expected {list(expected)}",
+            hint="is the matrix stored transposed? try --layout" if transposed else "",
+        )

@@ -200,6 +200,11 @@ class Skeleton:
         """Whether input and output shapes agree, so that the network can be fed to itself."""
         return self.input_shape == self.output_shape
 
+    @cached_property
+    def last_use(self) -> dict[str, str]:
+        """For every node that feeds another, the name of the last one that it feeds."""
+        return {name: node.name for node in self.nodes for name in node.inputs}
+
     def consumers(self, name: str) -> tuple[Node, ...]:
         """The nodes that take `name` as an input."""
         return tuple(node for node in self.nodes if name in node.inputs)

@@ -1,0 +1,59 @@
+"""Convolutions in one and two dimensions: unfolded windows times the kernel, group by group."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpcheck.network.operators.operator import Array, Inputs, Operator, Parameters, as_float64
+from fpcheck.network.operators.windows import Window
+from fpcheck.network.skeleton import Conv
+
+
+def prepare_conv(node: Conv, parameters: Parameters) -> Operator:
+    """The operator of a Conv node."""
+    kernel = kernel_matrix(node, parameters)
+    adjoint = np.ascontiguousarray(kernel.transpose(0, 2, 1))
+    window = Window(node.kernel, node.stride, node.dilation, node.padding)
+    bias = None
+    if node.bias:
+        bias = as_float64(parameters, node.bias).reshape(-1, *(1,) * len(node.kernel))
+
+    def linear(x: Array) -> Array:
+        return _apply(kernel, window, x)
+
+    def forward(inputs: Inputs) -> Array:
+        y = linear(inputs[0])
+        if bias is not None:
+            y += bias
+        return y
+
+    def jvp(inputs: Inputs, output: Array, tangents: Inputs) -> Array:
+        return linear(tangents[0])
+
+    def vjp(inputs: Inputs, output: Array, cotangent: Array) -> Inputs:
+        return (_adjoint(adjoint, window, cotangent, inputs[0].shape[1:]),)
+
+    return Operator(forward, jvp, vjp)
+
+
+def kernel_matrix(node: Conv, parameters: Parameters) -> Array:
+    """The kernel of a Conv node as (groups, channels out / groups, channels in / groups * positions)."""
+    weight = np.asarray(parameters[node.weight], dtype=np.float64)
+    if node.layout == "in_out":  # (*kernel, in, out) -> (out, in, *kernel)
+        weight = np.moveaxis(weight, (-1, -2), (0, 1))
+    per_group = node.channels // node.groups
+    return np.ascontiguousarray(weight.reshape(node.groups, per_group, -1))
+
+
+def _apply(kernel: Array, window: Window, x: Array) -> Array:
+    rows, outputs = x.shape[0], window.outputs(x.shape[2:])
+    unfolded = window.unfold(x).reshape(rows, kernel.shape[0], kernel.shape[2], -1)
+    return np.asarray(kernel @ unfolded).reshape(rows, -1, *outputs)
+
+
+def _adjoint(adjoint: Array, window: Window, cotangent: Array, shape: tuple[int, ...]) -> Array:
+    rows, outputs = cotangent.shape[0], cotangent.shape[2:]
+    grouped = cotangent.reshape(rows, adjoint.shape[0], adjoint.shape[2], -1)
+    windows = np.asarray(adjoint @ grouped)
+    positions = int(np.prod(window.size))
+    return window.fold(windows.reshape(rows, shape[0], positions, *outputs), shape[1:])

@@ -1,0 +1,52 @@
+"""Max and mean pooling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpcheck.network.operators.operator import Array, Inputs, Operator
+from fpcheck.network.operators.windows import Window
+from fpcheck.network.skeleton import Pool
+
+
+def prepare_pool(node: Pool) -> Operator:
+    """The operator of a Pool node."""
+    window = Window(node.size, node.stride, (1,) * len(node.size), node.padding)
+    return _max_pool(window) if node.kind == "max" else _mean_pool(window)
+
+
+def _mean_pool(window: Window) -> Operator:
+    positions = int(np.prod(window.size))
+
+    def mean(x: Array) -> Array:
+        return np.asarray(window.unfold(x).mean(axis=2))
+
+    def vjp(inputs: Inputs, output: Array, cotangent: Array) -> Inputs:
+        shared = np.repeat((cotangent / positions)[:, :, None], positions, axis=2)
+        return (window.fold(shared, inputs[0].shape[2:]),)
+
+    return Operator(lambda inputs: mean(inputs[0]), lambda i, o, tangents: mean(tangents[0]), vjp)
+
+
+def _max_pool(window: Window) -> Operator:
+    positions = np.arange(int(np.prod(window.size)))
+    dimensions = len(window.size)
+
+    def winners(x: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+        # Of equal entries the first wins, as in PyTorch.
+        return window.unfold(x, -np.inf).argmax(axis=2)[:, :, None]
+
+    def forward(inputs: Inputs) -> Array:
+        return np.asarray(window.unfold(inputs[0], -np.inf).max(axis=2))
+
+    def jvp(inputs: Inputs, output: Array, tangents: Inputs) -> Array:
+        unfolded = window.unfold(tangents[0])
+        chosen = np.broadcast_to(winners(inputs[0]), (*unfolded.shape[:2], 1, *unfolded.shape[3:]))
+        return np.take_along_axis(unfolded, chosen, axis=2)[:, :, 0]
+
+    def vjp(inputs: Inputs, output: Array, cotangent: Array) -> Inputs:
+        places = positions.reshape(1, 1, -1, *(1,) * dimensions)
+        passed = np.where(winners(inputs[0]) == places, cotangent[:, :, None], 0.0)
+        return (window.fold(passed, inputs[0].shape[2:]),)
+
+    return Operator(forward, jvp, vjp)
