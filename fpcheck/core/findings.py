@@ -47,7 +47,10 @@ def outcome_above(low: float, high: float, limit: float) -> Outcome:
 
 
 def outcome_below(low: float, high: float, limit: float) -> Outcome:
-    """`fail` if the interval [low, high] lies below the limit, `pass` above, else `inconclusive`."""
+    """`fail` if the interval [low, high] lies below the limit, `pass` above, else `inconclusive`.
+
+    Written so that NaN can never pass.
+    """
     if low >= limit:
         return "pass"
     if high < limit:

@@ -15,7 +15,15 @@ DIGITS = 12
 EXACT_DIGITS = 17  # where a certificate rests on the number: field(metadata={"digits": 17})
 
 
-def plain(value: object, digits: int = DIGITS) -> Any:
+def as_section(result: object) -> dict[str, Any]:
+    """A frozen result as the section of the report that holds it: a dict of plain data."""
+    out = plain(result)
+    if not isinstance(out, dict):
+        raise TypeError(f"{type(result).__name__} is not a section")
+    return out
+
+
+def plain(value: object, digits: int = DIGITS) -> object:
     """`value` as JSON data: dicts, lists, strings, ints, bools, None and finite floats.
 
     Dataclasses become dicts of their fields; arrays become nested lists; an enum its value. A

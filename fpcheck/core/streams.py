@@ -1,4 +1,4 @@
-"""Random streams: one per question and block, so that a question alone draws what a full run draws."""
+"""Random streams, one a question and block: a question alone draws what it draws in a full run."""
 
 from __future__ import annotations
 

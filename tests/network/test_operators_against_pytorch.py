@@ -107,9 +107,10 @@ def layer_norm_case(x, axes):
     )
 
 
-def pool_case(x, kind, size, stride, pads, function, **options):
+def pool_case(x, kind, function, *window):
+    size, stride, pads = window
     node = Pool("p", ("x",), kind, size, stride, tuple((p, p) for p in pads))
-    return x, single(x, node, {}), lambda t: function(t, size, stride, pads, **options)
+    return x, single(x, node, {}), lambda t: function(t, size, stride, pads)
 
 
 def residual_case(x):
@@ -149,10 +150,10 @@ CASES = {
     "batch norm of channels": lambda: batch_norm_case(XC2),
     "layer norm of a row": lambda: layer_norm_case(X1, 0),
     "layer norm of the last axis": lambda: layer_norm_case(XC1, 1),
-    "max pool 1d": lambda: pool_case(XC1, "max", (3,), (2,), (1,), functional.max_pool1d),
-    "max pool 2d": lambda: pool_case(XC2, "max", (3, 2), (2, 2), (1, 0), functional.max_pool2d),
-    "mean pool 1d": lambda: pool_case(XC1, "mean", (3,), (2,), (1,), functional.avg_pool1d),
-    "mean pool 2d": lambda: pool_case(XC2, "mean", (2, 3), (1, 2), (0, 1), functional.avg_pool2d),
+    "max pool 1d": lambda: pool_case(XC1, "max", functional.max_pool1d, (3,), (2,), (1,)),
+    "max pool 2d": lambda: pool_case(XC2, "max", functional.max_pool2d, (3, 2), (2, 2), (1, 0)),
+    "mean pool 1d": lambda: pool_case(XC1, "mean", functional.avg_pool1d, (3,), (2,), (1,)),
+    "mean pool 2d": lambda: pool_case(XC2, "mean", functional.avg_pool2d, (2, 3), (1, 2), (0, 1)),
     "flatten": lambda: (
         XC2,
         single(XC2, Flatten("f", ("x",)), {}),

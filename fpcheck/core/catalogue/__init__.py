@@ -41,8 +41,11 @@ def rules() -> Mapping[str, Rule]:
         text = resources.files(__package__).joinpath(f"{question}.toml").read_text("utf-8")
         for code, entry in tomllib.loads(text).items():
             limits = {key: float(value) for key, value in entry.pop("limits", {}).items()}
+            severity: Severity = entry.pop("severity")
             texts = {key: " ".join(value.split()) for key, value in entry.items()}
-            table[code] = Rule(code=code, limits=limits, question=question, **texts)
+            table[code] = Rule(
+                code=code, severity=severity, limits=limits, question=question, **texts
+            )
     return dict(sorted(table.items()))
 
 

@@ -37,7 +37,7 @@ def prepare_conv(node: Conv, parameters: Parameters) -> Operator:
 
 
 def kernel_matrix(node: Conv, parameters: Parameters) -> Array:
-    """The kernel of a Conv node as (groups, channels out / groups, channels in / groups * positions)."""
+    """The kernel of a Conv node: (groups, out / groups, in / groups * positions), channels."""
     weight = np.asarray(parameters[node.weight], dtype=np.float64)
     if node.layout == "in_out":  # (*kernel, in, out) -> (out, in, *kernel)
         weight = np.moveaxis(weight, (-1, -2), (0, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpcheck.network.operators.operator import Array, Inputs, Operator
 from fpcheck.network.operators.windows import Window
@@ -32,9 +33,10 @@ def _max_pool(window: Window) -> Operator:
     positions = np.arange(int(np.prod(window.size)))
     dimensions = len(window.size)
 
-    def winners(x: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+    def winners(x: Array) -> NDArray[np.intp]:
         # Of equal entries the first wins, as in PyTorch.
-        return window.unfold(x, -np.inf).argmax(axis=2)[:, :, None]
+        places: NDArray[np.intp] = np.argmax(window.unfold(x, -np.inf), axis=2, keepdims=True)
+        return places
 
     def forward(inputs: Inputs) -> Array:
         return np.asarray(window.unfold(inputs[0], -np.inf).max(axis=2))

@@ -42,10 +42,11 @@ class Window:
     def positions(self, outputs: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
         """For every position inside the window, where all windows have it in the padded input."""
         for place in itertools.product(*map(range, self.size)):
-            yield tuple(
+            spatial = (
                 slice(k * d, k * d + (count - 1) * s + 1, s)
                 for k, d, count, s in zip(place, self.dilation, outputs, self.stride, strict=True)
             )
+            yield (slice(None), slice(None), *spatial)
 
     def unfold(self, x: Array, fill: float = 0.0) -> Array:
         """The windows of `x` (n, channels, *lengths) as (n, channels, positions, *outputs)."""
@@ -54,7 +55,7 @@ class Window:
         count = int(np.prod(self.size))
         out = np.empty((*x.shape[:2], count, *outputs))
         for index, place in enumerate(self.positions(outputs)):
-            out[:, :, index] = padded[(..., *place)]
+            out[:, :, index] = padded[place]
         return out
 
     def fold(self, windows: Array, lengths: tuple[int, ...]) -> Array:
@@ -62,8 +63,6 @@ class Window:
         grown = tuple(n + sum(pad) for n, pad in zip(lengths, self.padding, strict=True))
         total = np.zeros((*windows.shape[:2], *grown))
         for index, place in enumerate(self.positions(windows.shape[3:])):
-            total[(..., *place)] += windows[:, :, index]
-        inner = tuple(
-            slice(pad[0], pad[0] + n) for n, pad in zip(lengths, self.padding, strict=True)
-        )
-        return np.ascontiguousarray(total[(..., *inner)])
+            total[place] += windows[:, :, index]
+        inner = (slice(pad[0], pad[0] + n) for n, pad in zip(lengths, self.padding, strict=True))
+        return np.ascontiguousarray(total[(slice(None), slice(None), *inner)])
