@@ -1,0 +1,276 @@
+"""The main job: a model, and data where there are any, to a judged report."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from fpcheck import __version__
+from fpcheck.attractors.measure import measure as measure_attractors
+from fpcheck.core.catalogue import default_limits
+from fpcheck.core.errors import UsageError
+from fpcheck.core.memory import require_memory
+from fpcheck.core.plain import as_section
+from fpcheck.core.progress import Monitor
+from fpcheck.core.settings import QUESTIONS, Settings
+from fpcheck.core.streams import random_stream
+from fpcheck.jobs.timing import Stopwatch
+from fpcheck.network.data import Data, fit_to, load_data
+from fpcheck.network.inputs import InputLaw, draw_inputs
+from fpcheck.network.load import load
+from fpcheck.network.network import Network
+from fpcheck.network.preprocessing import Preprocessing
+from fpcheck.network.subject import Subject
+from fpcheck.network.summary import summarise
+from fpcheck.readout.measure import measure as measure_readout
+from fpcheck.report.report import Report, judge_document
+from fpcheck.signal.measure import measure as measure_signal
+from fpcheck.weights.measure import measure as measure_weights
+
+Array = NDArray[np.float64]
+SectionData = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What every question is asked about."""
+
+    subject: Subject
+    network: Network | None
+    data: Data | None
+    settings: Settings
+    monitor: Monitor
+
+    @property
+    def input_law(self) -> InputLaw:
+        """The stated law of inputs, standard normal where none is stated."""
+        return self.subject.input_law or InputLaw()
+
+
+def analyze(
+    model: str | Path,
+    *,
+    data: str | Path | None = None,
+    spec: str | Path | None = None,
+    activation: str | None = None,
+    output_activation: str | None = None,
+    key: str | None = None,
+    layout: str | None = None,
+    target: str | None = None,
+    preprocessing: Preprocessing | None = None,
+    settings: Settings | None = None,
+    monitor: Monitor | None = None,
+    timings: bool = False,
+) -> Report:
+    """The report on a model file or spec, judged under `settings`.
+
+    Args:
+        model: a checkpoint (.npz, .safetensors, .pt, .pth) or a spec (.toml).
+        data: rows that the network is meant for; see `load_data`.
+        spec: the skeleton of a checkpoint whose names and shapes do not tell it.
+        activation, output_activation: of the hidden layers and of the last one.
+        key: which state dict of several.
+        layout: how square matrices lie, `out_in` or `in_out`.
+        target: the target column of a CSV file.
+        preprocessing: what is done to the data's rows before the network sees them.
+        settings: seed, questions, starts, limits and the rest.
+        monitor: hears of progress and can stop the work.
+        timings: add the seconds that every question took.
+
+    Raises:
+        FpcheckError: the model, the spec, the data or the settings cannot be used.
+    """
+    settings = settings or Settings()
+    monitor = monitor or Monitor()
+    _check_questions(settings)
+    watch = Stopwatch()
+    # One and two threads of BLAS differ in the last bits: it gets one, and chunks get the cores.
+    with threadpool_limits(1, "blas"):
+        with watch.measured("load"):
+            subject = load(
+                model,
+                spec=spec,
+                activation=activation,
+                output_activation=output_activation,
+                key=key,
+                layout=layout,
+                seed=settings.seed,
+            )
+            rows = _rows(data, target, preprocessing, subject)
+        case = Case(subject, subject.network, rows, settings, monitor)
+        sections = _sections(case, watch)
+    document: SectionData = {
+        "schema": "fpcheck/report/1",
+        "fpcheck": __version__,
+        "subject": as_section(summarise(subject, settings.self_map)),
+        "settings": _settings_block(case, preprocessing),
+        **sections,
+    }
+    if timings:
+        document["timings"] = watch.seconds
+    return judge_document(document, settings)
+
+
+def _sections(case: Case, watch: Stopwatch) -> SectionData:
+    questions: dict[str, Callable[[Case], SectionData]] = {
+        "weights": _weights,
+        "signal": _signal,
+        "attractors": _attractors,
+        "readout": _readout,
+    }
+    asked = case.settings.questions or QUESTIONS
+    broken = _nonfinite(case.subject)
+    sections: SectionData = {}
+    for name, ask in questions.items():
+        case.monitor.check()
+        if name != "weights" and name not in asked:
+            sections[name] = {"skipped": f"not asked; pass --question {name}", "asked": False}
+        elif name != "weights" and case.network is None:
+            sections[name] = {"skipped": f"{case.subject.no_network}: {case.subject.hint}"}
+        elif name != "weights" and broken:
+            sections[name] = {"skipped": f"{broken} holds NaN or Inf"}
+        else:
+            case.monitor.report(name, 0, 0)
+            with watch.measured(name):
+                sections[name] = ask(case)
+    return sections
+
+
+def _weights(case: Case) -> SectionData:
+    result = measure_weights(case.subject.tensors, case.network, case.settings, case.monitor)
+    return {**as_section(result), "unused": list(case.subject.unused)}
+
+
+def _signal(case: Case) -> SectionData:
+    network = _network(case)
+    rng = random_stream(case.settings.seed, "signal")
+    inputs, source = _inputs(case, case.settings.samples)
+    _require_room(network, "the signal question")
+    result = measure_signal(
+        network,
+        inputs,
+        source,
+        case.settings,
+        rng,
+        case.monitor,
+        layer_laws=case.subject.layer_laws,
+    )
+    return as_section(result)
+
+
+def _attractors(case: Case) -> SectionData:
+    network, settings = _network(case), case.settings
+    if settings.self_map is False:
+        return {"skipped": "not taken as a self-map, because --no-self-map was given"}
+    if not network.skeleton.self_map:
+        shapes = f"{list(network.skeleton.input_shape)} to {list(network.skeleton.output_shape)}"
+        return {"skipped": f"not a self-map: it maps {shapes}, so it cannot be fed to itself"}
+    size = network.program.input_size
+    require_memory(24.0 * settings.starts * size, f"iterating {settings.starts} starts")
+    rng = random_stream(settings.seed, "attractors")
+    shape = network.skeleton.input_shape
+    starts = draw_inputs(case.input_law, settings.starts, shape, rng).reshape(-1, size)
+    rows = None
+    if case.data is not None:
+        chosen = _choose(len(case.data.inputs), settings.starts, rng)
+        rows = case.data.inputs[chosen].reshape(-1, size)
+    law = case.input_law.label
+    return as_section(
+        measure_attractors(network, starts, law, rows, settings, rng, case.monitor)
+    )
+
+
+def _readout(case: Case) -> SectionData:
+    if case.data is None:
+        return {"skipped": "there are no data; pass --data FILE"}
+    rng = random_stream(case.settings.seed, "readout")
+    return as_section(
+        measure_readout(_network(case), case.data, case.settings, rng, case.monitor)
+    )
+
+
+def _network(case: Case) -> Network:
+    if case.network is None:  # callers ask only where there is one
+        raise ValueError("the subject has no network")
+    return case.network
+
+
+def _rows(
+    data: str | Path | None,
+    target: str | None,
+    preprocessing: Preprocessing | None,
+    subject: Subject,
+) -> Data | None:
+    if data is None:
+        return None
+    rows = load_data(data, target=target, preprocessing=preprocessing or Preprocessing())
+    if subject.network is None:
+        return rows
+    return fit_to(rows, subject.network.skeleton.input_shape)
+
+
+def _inputs(case: Case, count: int) -> tuple[Array, str]:
+    """(inputs, where they come from): rows of the data, or draws from the law of inputs."""
+    rng = random_stream(case.settings.seed, "inputs")
+    if case.data is not None:
+        chosen = _choose(len(case.data.inputs), count, rng)
+        return case.data.inputs[chosen], f"{len(chosen)} rows of {case.data.name}"
+    shape = _network(case).skeleton.input_shape
+    drawn = draw_inputs(case.input_law, count, shape, rng)
+    return drawn, f"{count} draws from {case.input_law.label}"
+
+
+def _choose(rows: int, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """At most `count` of the rows, without replacement, in their own order."""
+    if rows <= count:
+        return np.arange(rows)
+    return np.sort(rng.choice(rows, count, replace=False))
+
+
+def _require_room(network: Network, what: str) -> None:
+    """Refuse a network whose working copy and one block of rows do not fit into memory."""
+    weights = sum(tensor.size for tensor in network.parameters.values())
+    values = sum(math.prod(shape) for shape in network.skeleton.shapes.values())
+    require_memory(8.0 * (2 * weights + 3 * 128 * values), what)
+
+
+def _nonfinite(subject: Subject) -> str:
+    """The first tensor with a NaN or Inf entry, empty where there is none."""
+    for name, tensor in subject.tensors.items():
+        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+            return f"'{name}'"
+    return ""
+
+
+def _check_questions(settings: Settings) -> None:
+    for name in settings.questions:
+        if name not in QUESTIONS:
+            raise UsageError(f"unknown question '{name}'", hint=f"known: {', '.join(QUESTIONS)}")
+
+
+def _settings_block(case: Case, preprocessing: Preprocessing | None) -> SectionData:
+    settings = case.settings
+    limits: Mapping[str, float] = {**default_limits(), **settings.limits}
+    return {
+        "seed": settings.seed,
+        "questions": list(settings.questions),
+        "starts": settings.starts,
+        "max_steps": settings.max_steps,
+        "max_period": settings.max_period,
+        "samples": settings.samples,
+        "splits": settings.splits,
+        "self_map": settings.self_map,
+        "inputs": case.input_law.label,
+        "data": case.data.name if case.data else None,
+        "preprocessing": as_section(preprocessing) if preprocessing else None,
+        "limits": dict(limits),
+        "versions": {"numpy": np.__version__, "python": platform.python_version()},
+    }

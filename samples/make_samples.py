@@ -1,0 +1,106 @@
+"""Make the sample files. Needs PyTorch and scikit-learn; the results are checked in.
+
+python samples/make_samples.py
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from sklearn.datasets import load_digits
+from torch import nn
+
+HERE = Path(__file__).parent
+WIDTHS = (64, 48, 32, 48, 64)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    images, labels = digits()
+    np.savez_compressed(HERE / "digits.npz", X=images.astype(np.float16), y=labels)
+    save_everywhere(train_autoencoder(images))
+    untrained("normal", np.random.default_rng(0).standard_normal, lambda n: 1.0 / np.sqrt(n))
+    untrained("cauchy", np.random.default_rng(8).standard_cauchy, lambda n: 1.0 / n)
+    classifier = train_classifier(images, labels)
+    save(classifier.state_dict(), "classifier.safetensors")
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """1797 digits of 8 x 8 pixels, brightness in [0, 1] (exact in half precision)."""
+    data = load_digits()
+    return data.data / 16.0, data.target.astype(np.uint8)
+
+
+def train_autoencoder(images: np.ndarray) -> nn.Sequential:
+    """64-48-32-48-64, tanh hidden layers, linear output; denoising, 600 epochs of Adam."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for n_in, n_out in itertools.pairwise(WIDTHS):
+        layers += [nn.Linear(n_in, n_out), nn.Tanh()]
+    model = nn.Sequential(*layers[:-1])
+    x = torch.tensor(images, dtype=torch.float32)
+    optimiser = torch.optim.Adam(model.parameters(), lr=2e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 600)
+    for _ in range(600):
+        for rows in torch.randperm(len(x)).split(128):
+            noisy = x[rows] + 0.1 * torch.randn(len(rows), 64)
+            loss = nn.functional.mse_loss(model(noisy), x[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        schedule.step()
+    print(f"autoencoder: mean squared error {nn.functional.mse_loss(model(x), x).item():.5f}")
+    return model
+
+
+def train_classifier(images: np.ndarray, labels: np.ndarray) -> nn.Sequential:
+    """64-48-48-10, ReLU, 60 epochs of Adam on the first 1347 digits."""
+    torch.manual_seed(1)
+    model = nn.Sequential(
+        nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, 48), nn.ReLU(), nn.Linear(48, 10)
+    )
+    x, y = torch.tensor(images, dtype=torch.float32), torch.tensor(labels, dtype=torch.long)
+    optimiser = torch.optim.Adam(model.parameters(), lr=2e-3)
+    for _ in range(60):
+        for rows in torch.randperm(1347).split(64):
+            loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    right = (model(x[1347:]).argmax(1) == y[1347:]).double().mean().item()
+    print(f"classifier: accuracy {right:.4f} on the 450 digits that it did not see")
+    return model
+
+
+def save(state: dict[str, torch.Tensor], name: str) -> None:
+    """A .safetensors file that everybody may read."""
+    save_file(state, HERE / name)
+    (HERE / name).chmod(0o644)
+
+
+def save_everywhere(model: nn.Sequential) -> None:
+    """One network in three formats."""
+    state = model.state_dict()
+    torch.save(state, HERE / "autoencoder.pt")
+    save(state, "autoencoder.safetensors")
+    np.savez_compressed(
+        HERE / "autoencoder.npz", **{name: value.numpy() for name, value in state.items()}
+    )
+
+
+def untrained(law: str, draw: Callable[..., np.ndarray], scale: Callable[[int], float]) -> None:
+    """The autoencoder's shapes with weights and biases drawn from one law, 1/sqrt(n) or 1/n."""
+    arrays = {}
+    for index, (n_in, n_out) in enumerate(itertools.pairwise(WIDTHS)):
+        arrays[f"{2 * index}.weight"] = (scale(n_in) * draw((n_out, n_in))).astype(np.float32)
+        arrays[f"{2 * index}.bias"] = (scale(n_in) * draw(n_out)).astype(np.float32)
+    np.savez_compressed(HERE / f"untrained_{law}.npz", **arrays)
+
+
+if __name__ == "__main__":
+    main()
