@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from threadpoolctl import threadpool_limits
 
 from fpcheck import __version__
 from fpcheck.attractors.measure import measure as measure_attractors
-from fpcheck.core.catalogue import default_limits
 from fpcheck.core.errors import UsageError
 from fpcheck.core.memory import require_memory
 from fpcheck.core.plain import as_section
@@ -31,7 +30,7 @@ from fpcheck.network.preprocessing import Preprocessing
 from fpcheck.network.subject import Subject
 from fpcheck.network.summary import summarise
 from fpcheck.readout.measure import measure as measure_readout
-from fpcheck.report.report import Report, judge_document
+from fpcheck.report.report import SCHEMA, Report, judge_document, settings_section
 from fpcheck.signal.measure import measure as measure_signal
 from fpcheck.weights.measure import measure as measure_weights
 
@@ -108,7 +107,7 @@ def analyze(
         case = Case(subject, subject.network, rows, settings, monitor)
         sections = _sections(case, watch)
     document: SectionData = {
-        "schema": "fpcheck/report/1",
+        "schema": SCHEMA,
         "fpcheck": __version__,
         "subject": as_section(summarise(subject, settings.self_map)),
         "settings": _settings_block(case, preprocessing),
@@ -257,20 +256,10 @@ def _check_questions(settings: Settings) -> None:
 
 
 def _settings_block(case: Case, preprocessing: Preprocessing | None) -> SectionData:
-    settings = case.settings
-    limits: Mapping[str, float] = {**default_limits(), **settings.limits}
+    versions = {"numpy": np.__version__, "python": platform.python_version()}
     return {
-        "seed": settings.seed,
-        "questions": list(settings.questions),
-        "starts": settings.starts,
-        "max_steps": settings.max_steps,
-        "max_period": settings.max_period,
-        "samples": settings.samples,
-        "splits": settings.splits,
-        "self_map": settings.self_map,
+        **settings_section(case.settings, versions),
         "inputs": case.input_law.label,
         "data": case.data.name if case.data else None,
         "preprocessing": as_section(preprocessing) if preprocessing else None,
-        "limits": dict(limits),
-        "versions": {"numpy": np.__version__, "python": platform.python_version()},
     }
