@@ -1,0 +1,79 @@
+"""Activation functions and their derivatives over arrays, as compiled passes.
+
+The bodies in network.activations are the definition; these agree with them within the bounds that
+kernels.functions states, and exactly where no elementary function is involved. One compiled pass
+a family (opcodes.FAMILY_OF): a network compiles one or two of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fpcheck.core.errors import UnsupportedOperationError
+from fpcheck.kernels import opcodes, passes, slopes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PASSES = {
+    opcodes.PIECEWISE: passes.piecewise,
+    opcodes.EXPONENTIAL: passes.exponential,
+    opcodes.NORMAL: passes.normal,
+    opcodes.PERIODIC: passes.periodic,
+}
+SLOPES = {
+    opcodes.PIECEWISE: slopes.piecewise,
+    opcodes.EXPONENTIAL: slopes.exponential,
+    opcodes.NORMAL: slopes.normal,
+    opcodes.PERIODIC: slopes.periodic,
+}
+# x + (-0.0) is x for every x, zeros of both signs included; x + 0.0 is not.
+NO_SHIFT = np.array([-0.0])
+
+
+def apply(
+    opcode: int, p0: float, p1: float, x: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    """Write phi(x) into `out`; C-contiguous arrays of one shape, `out` may be `x`."""
+    if opcode == opcodes.IDENTITY:
+        if out is not x:
+            np.copyto(out, x)
+        return
+    run = PASSES[opcodes.FAMILY_OF[opcode]]
+    run(opcode, _flat(x), _flat(out), x.size, NO_SHIFT, p0, p1)
+
+
+def apply_shifted(
+    opcode: int,
+    p0: float,
+    p1: float,
+    x: NDArray[np.float64],
+    columns: int,
+    shift: NDArray[np.float64],
+) -> None:
+    """Replace x[i, j] by phi(x[i, j] + shift[i]) for j < columns. x: (n, columns or more)."""
+    PASSES[opcodes.FAMILY_OF[opcode]](opcode, x, x, columns, shift, p0, p1)
+
+
+def slope(
+    opcode: int, p0: float, p1: float, x: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    """Write phi'(x) into `out`; C-contiguous arrays of one shape, `out` may be `x`.
+
+    Raises:
+        UnsupportedOperationError: the function is a step, whose derivative says nothing.
+    """
+    if opcode == opcodes.STEP:
+        raise UnsupportedOperationError(
+            "activation 'step' has no useful derivative: it is zero almost everywhere",
+            hint="gradients, Jacobians and stability need a differentiable activation",
+        )
+    SLOPES[opcodes.FAMILY_OF[opcode]](opcode, _flat(x), _flat(out), x.size, p0, p1)
+
+
+def _flat(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not (x.flags.c_contiguous and x.dtype == np.float64):
+        raise TypeError("activation passes take C-contiguous float64 arrays")
+    return x.reshape(1, -1)
