@@ -1,0 +1,85 @@
+"""How a network maps a block of states: packed for one kernel, by BLAS, or by its program.
+
+A block of states is (n, lanes), the starts side by side as columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpcheck.kernels import chain as kernel
+from fpcheck.kernels.elementwise import apply_shifted
+from fpcheck.kernels.opcodes import EXPONENTIAL, FAMILY_OF, NORMAL, PERIODIC
+from fpcheck.network.program import DenseLayer, Program, forward
+
+Array: TypeAlias = NDArray[np.float64]
+# image(x, y, running) writes f of the first `running` columns of x into those of y.
+Image: TypeAlias = Callable[[Array, Array, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedChain:
+    """A chain of dense layers in flat arrays, as kernels.chain takes it."""
+
+    table: NDArray[np.int64]  # (layers, 6)
+    weights: Array
+    biases: Array
+    parameters: Array  # (layers, 2)
+    families: tuple[int | None, int | None, int | None]  # exponential, normal, periodic
+    widest: int
+
+
+def pack_chain(chain: tuple[DenseLayer, ...]) -> PackedChain:
+    """The chain in flat arrays."""
+    table = np.zeros((len(chain), kernel.TABLE_COLUMNS), np.int64)
+    weights = biases = 0
+    for row, layer in zip(table, chain, strict=True):
+        row[[kernel.INPUTS, kernel.OUTPUTS]] = layer.weight_t.shape
+        row[[kernel.WEIGHTS, kernel.BIASES]] = weights, biases
+        row[[kernel.OPCODE, kernel.FAMILY]] = layer.opcode, FAMILY_OF[layer.opcode]
+        weights += layer.weight_t.size
+        biases += layer.bias.size
+    present = {FAMILY_OF[layer.opcode] for layer in chain}
+    exponential, normal, periodic = (
+        1 if family in present else None for family in (EXPONENTIAL, NORMAL, PERIODIC)
+    )
+    return PackedChain(
+        table=table,
+        weights=np.concatenate([layer.weight_t.T.ravel() for layer in chain]),
+        biases=np.concatenate([layer.bias for layer in chain]),
+        parameters=np.array([(layer.p0, layer.p1) for layer in chain], dtype=np.float64),
+        families=(exponential, normal, periodic),
+        widest=max(max(layer.weight_t.shape) for layer in chain),
+    )
+
+
+def chain_image(chain: tuple[DenseLayer, ...], lanes: int) -> Image:
+    """The map of a chain by BLAS products, each followed by one pass for bias and activation."""
+    scratch = [np.zeros((layer.weight_t.shape[1], lanes)) for layer in chain[:-1]]
+
+    def image(x: Array, y: Array, running: int) -> None:
+        # Whole vectors only, so that no pass ends in single elements.
+        columns = min(lanes, -(-running // kernel.LANE_BLOCK) * kernel.LANE_BLOCK)
+        source = x
+        for layer, target in zip(chain, [*scratch, y], strict=True):
+            np.matmul(layer.weight_t.T, source[:, :columns], out=target[:, :columns])
+            apply_shifted(layer.opcode, layer.p0, layer.p1, target, columns, layer.bias)
+            source = target
+
+    return image
+
+
+def program_image(program: Program, lanes: int) -> Image:
+    """The map of any program, whose rows are states."""
+    shape = program.skeleton.input_shape
+
+    def image(x: Array, y: Array, running: int) -> None:
+        rows = np.ascontiguousarray(x[:, :running].T).reshape(running, *shape)
+        y[:, :running] = forward(program, rows).reshape(running, -1).T
+
+    return image

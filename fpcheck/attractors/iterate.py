@@ -1,0 +1,245 @@
+"""Where each start of an iterated network ends: three bodies behind one function.
+
+The bodies differ in how they map a block of states; what becomes of a start is decided by one
+kernel for all of them (kernels.settle, which states the rules).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from fpcheck.attractors.images import Image, chain_image, pack_chain, program_image
+from fpcheck.core.errors import UsageError
+from fpcheck.core.progress import Monitor
+from fpcheck.core.settings import Settings
+from fpcheck.kernels import settle as kernel
+from fpcheck.kernels.chain import iterate_chain
+from fpcheck.network.program import DenseLayer, Program, dense_chain
+
+Array: TypeAlias = NDArray[np.float64]
+Body: TypeAlias = Callable[["_Lanes", int, NDArray[np.uint8], "Iterated"], None]
+
+# Starts that run side by side. Fixed, never by the number of threads: a product's last bits depend
+# on how many rows it has. At 256 a tanh layer of width 8 takes 14 ns a start, at 128 16, at 64 20.
+LANES = 256
+# Columns of the arrays that hold them: rows a power of two apart would share few cache sets.
+COLUMNS = LANES + 8
+# A state with a larger entry is lost. Far above what a network at work holds, far below overflow.
+BOUND = 1e12
+# Up to this width of the widest layer the whole chain runs in one kernel. NARROW_MEASURED
+NARROW_WIDTH = 32
+# Returns within this many roundings, relative to the tolerance, are noise, not drift.
+NOISE_ROUNDINGS = 64.0
+# How long an interruption may go unseen.
+POLL_SECONDS = 0.05
+
+
+class Fate(IntEnum):
+    """How the iteration of a start ended; every start has exactly one."""
+
+    FIXED_POINT = kernel.FIXED_POINT
+    CYCLE = kernel.CYCLE
+    UNRESOLVED = kernel.UNRESOLVED
+    DIVERGED = kernel.DIVERGED
+
+
+@dataclass(frozen=True, slots=True)
+class Iterated:
+    """Where each start ended.
+
+    states: (k, n), the last state (the last within BOUND where it diverged); fates: (k,) of Fate;
+    periods: (k,), 1 for a fixed point, p for a cycle, else 0; steps: (k,), steps taken.
+    """
+
+    states: Array
+    fates: NDArray[np.int8]
+    periods: NDArray[np.int32]
+    steps: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lanes:
+    """A block of running starts as columns; kernels.settle says what the rows mean."""
+
+    x: Array
+    y: Array
+    reference: Array
+    clock: NDArray[np.int64]
+    gauge: Array
+    attention: NDArray[np.uint8]
+
+
+def iterate_starts(
+    program: Program, starts: Array, settings: Settings, monitor: Monitor
+) -> Iterated:
+    """Where x <- f(x) takes each start.
+
+    Args:
+        program: a network whose output has as many entries as its input.
+        starts: (k, n), one flat start a row.
+        settings: max_steps, max_period, atol, rtol, threads.
+        monitor: told of every finished block; a stop acts within a step and 0.05 s.
+
+    Raises:
+        UsageError: the starts' width is not the network's.
+        KeyboardInterrupt: the monitor asked to stop.
+    """
+    _check(program, starts)
+    chain = dense_chain(program)
+    rule = _rule(settings)
+    body: Body
+    if chain is None:
+        body = partial(_by_steps, partial(program_image, program), rule)
+    elif _is_narrow(chain):
+        body = partial(_in_one_kernel, chain, rule)
+    else:
+        body = partial(_by_steps, partial(chain_image, chain), rule)
+    k, n = starts.shape
+    result = Iterated(
+        states=np.empty((k, n)),
+        fates=np.empty(k, np.int8),
+        periods=np.empty(k, np.int32),
+        steps=np.empty(k, np.int32),
+    )
+    _run_blocks(body, starts, result, settings.threads, monitor)
+    return result
+
+
+def _check(program: Program, starts: Array) -> None:
+    sizes = (program.input_size, program.output_size)
+    if starts.ndim != 2 or sizes != (starts.shape[1],) * 2:
+        raise UsageError(
+            f"starts of shape {starts.shape} cannot be iterated by a network of "
+            f"{sizes[0]} inputs and {sizes[1]} outputs"
+        )
+
+
+def _rule(settings: Settings) -> tuple[float, float, float, float, int, int]:
+    """What `settle` takes: atol, rtol, noise, bound, max_steps, max_period."""
+    epsilon = float(np.finfo(np.float64).eps)
+    noise = min(1.0, NOISE_ROUNDINGS * epsilon / max(settings.rtol, epsilon))
+    return settings.atol, settings.rtol, noise, BOUND, settings.max_steps, settings.max_period
+
+
+def _is_narrow(chain: tuple[DenseLayer, ...]) -> bool:
+    return max(max(layer.weight_t.shape) for layer in chain) <= NARROW_WIDTH
+
+
+def _run_blocks(
+    body: Body, starts: Array, result: Iterated, threads: int, monitor: Monitor
+) -> None:
+    """Run `body` on every block of LANES starts, on a pool of threads."""
+    total = len(starts)
+    stop = np.zeros(1, np.uint8)
+    blocks = [slice(begin, min(begin + LANES, total)) for begin in range(0, total, LANES)]
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(threads or _cores()) as pool,
+    ):
+        try:
+            pending = {
+                pool.submit(_run_block, body, starts[block], _part(result, block), stop): block
+                for block in blocks
+            }
+            _collect(pending, total, monitor)
+        except BaseException:  # also an interruption: the kernels look at the flag in every step
+            stop[0] = 1
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _collect(pending: dict[Future[None], slice], total: int, monitor: Monitor) -> None:
+    done = 0
+    monitor.report("iterating starts", done, total)
+    while pending:
+        finished, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+        monitor.check()
+        for future in finished:
+            future.result()
+            block = pending.pop(future)
+            done += block.stop - block.start
+        if finished:
+            monitor.report("iterating starts", done, total)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _part(result: Iterated, block: slice) -> Iterated:
+    return Iterated(
+        result.states[block], result.fates[block], result.periods[block], result.steps[block]
+    )
+
+
+def _run_block(body: Body, starts: Array, result: Iterated, stop: NDArray[np.uint8]) -> None:
+    # Diverging starts overflow on purpose; the kernels see to it that none passes for settled.
+    with np.errstate(all="ignore"):
+        body(_new_lanes(starts), len(starts), stop, result)
+
+
+def _new_lanes(starts: Array) -> _Lanes:
+    k, n = starts.shape
+    x = np.zeros((n, COLUMNS))
+    x[:, :k] = starts.T
+    clock = np.zeros((kernel.CLOCK_ROWS, COLUMNS), np.int64)
+    clock[kernel.START, :k] = np.arange(k)
+    clock[kernel.WINDOW] = 1
+    clock[kernel.DUE] = 1
+    return _Lanes(
+        x=x,
+        y=np.zeros((n, COLUMNS)),
+        reference=x.copy(),
+        clock=clock,
+        gauge=np.zeros((kernel.GAUGE_ROWS, COLUMNS)),
+        attention=np.zeros(COLUMNS, np.uint8),
+    )
+
+
+def _in_one_kernel(
+    chain: tuple[DenseLayer, ...],
+    rule: tuple[float, float, float, float, int, int],
+    lanes: _Lanes,
+    running: int,
+    stop: NDArray[np.uint8],
+    result: Iterated,
+) -> None:
+    packed = pack_chain(chain)
+    hidden = np.zeros((packed.widest, COLUMNS))
+    iterate_chain(
+        packed.table, packed.weights, packed.biases, packed.parameters,
+        lanes.x, lanes.y, lanes.reference, hidden, np.zeros_like(hidden),
+        lanes.clock, lanes.gauge, lanes.attention, running, stop, *rule,
+        result.states, result.fates, result.periods, result.steps, *packed.families,
+    )  # fmt: skip
+
+
+def _by_steps(
+    make_image: Callable[[int], Image],
+    rule: tuple[float, float, float, float, int, int],
+    lanes: _Lanes,
+    running: int,
+    stop: NDArray[np.uint8],
+    result: Iterated,
+) -> None:
+    x, y = lanes.x, lanes.y
+    image = make_image(COLUMNS)
+    while running and not stop[0]:
+        image(x, y, running)
+        running = kernel.settle(
+            x, y, lanes.reference, lanes.clock, lanes.gauge, lanes.attention, running, *rule,
+            result.states, result.fates, result.periods, result.steps,
+        )  # fmt: skip
+        x, y = y, x

@@ -1,0 +1,104 @@
+"""What the attractors panel shows."""
+
+import numpy as np
+from small_maps import attractors_of, linear, one_layer
+
+from fpcheck.attractors.result import AttractorsResult
+from fpcheck.attractors.rules import judge
+from fpcheck.attractors.view import view
+from fpcheck.core.catalogue import default_limits
+from fpcheck.core.plain import as_section
+from fpcheck.core.tables import Bars, Note, Table
+
+NARROW = 80
+GAP = 2  # blanks between two columns
+
+
+def panel_of(network, **arguments):
+    section = as_section(AttractorsResult((attractors_of(network, **arguments),)))
+    return view(section, judge(section, default_limits()))
+
+
+def items(panel, kind):
+    return [item for item in panel.items if isinstance(item, kind)]
+
+
+def width_without_dropped(table, priority):
+    kept = [i for i, column in enumerate(table.columns) if column.priority <= priority]
+    widths = [max(len(table.columns[i].title), *(len(row[i]) for row in table.rows)) for i in kept]
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def test_a_stable_and_a_repelling_point_are_rows_of_one_table():
+    (table,) = items(panel_of(one_layer([[1.5]])), Table)
+    titles = [column.title for column in table.columns]
+    rows = [dict(zip(titles, row, strict=True)) for row in table.rows]
+    assert [row["kind"] for row in rows] == ["stable", "stable", "repelling"]
+    assert rows[2]["basin"] == "0.0%"
+    assert rows[2]["ρ(J)"] == "1.500"
+    assert rows[0]["rule"] == "ok"
+
+
+def test_a_failed_rule_stands_in_the_row_of_its_point():
+    (table,) = items(panel_of(one_layer([[0.999]])), Table)
+    assert table.rows[0][-1] == "FP204"
+
+
+def test_a_complex_pair_is_one_cell():
+    angle = 0.7
+    turn = 0.9 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    (table,) = items(panel_of(linear(turn)), Table)
+    assert "0.69±0.58i" in table.rows[0]
+
+
+def test_the_undecided_are_always_shown_also_at_zero():
+    (bars,) = items(panel_of(one_layer([[0.5]])), Bars)
+    texts = {bar.label: bar.text for bar in bars.bars}
+    assert texts["?"].startswith("0.0%  unresolved after 2000 steps")
+    assert texts["∞"].startswith("0.0%")
+    assert "at most" in bars.caption
+    (all_unresolved,) = items(panel_of(one_layer([[1.0]])), Bars)
+    assert {bar.label: bar.share for bar in all_unresolved.bars} == {"?": 1.0, "∞": 0.0}
+
+
+def test_cycles_have_a_table_of_their_own():
+    tables = items(panel_of(one_layer([[-2.0]])), Table)
+    assert [table.title for table in tables] == ["Fixed points", "Cycles"]
+    assert tables[1].rows[0][:2] == ("c1", "2")
+
+
+def test_many_attractors_are_cut_and_their_rest_is_one_bar():
+    panel = panel_of(one_layer(2.0 * np.eye(8)))
+    (table,), (bars,) = items(panel, Table), items(panel, Bars)
+    assert len(table.rows) == 12
+    assert "52 more" in table.caption
+    assert abs(sum(bar.share for bar in bars.bars) - 1.0) < 1e-9
+    assert any("others" in bar.text for bar in bars.bars)
+
+
+def test_a_continuum_is_said_in_words():
+    texts = [note.text for note in items(panel_of(linear(np.eye(2))), Note)]
+    assert any("infinitely many" in text for text in texts)
+
+
+def test_a_step_network_shows_dashes_for_what_it_has_not():
+    panel = panel_of(one_layer([[1.0, -2.0], [-2.0, 1.0]], [-0.5, -0.5], name="step"))
+    (table,) = items(panel, Table)
+    assert table.rows[0][3:6] == ("-", "-", "-")
+    assert any("no derivative" in note.text for note in items(panel, Note))
+
+
+def test_rows_of_the_data_are_a_line():
+    panel = panel_of(one_layer([[2.0]]), rows=np.array([[0.95], [0.1]]))
+    assert any(note.text.startswith("Data: of 2 rows 2 end on") for note in items(panel, Note))
+
+
+def test_tables_fit_into_eighty_columns_once_the_least_important_are_dropped():
+    for network in (one_layer(2.0 * np.eye(3)), one_layer(-2.0 * np.eye(3)), linear(np.eye(2))):
+        for table in items(panel_of(network), Table):
+            assert width_without_dropped(table, 1) <= NARROW
+
+
+def test_a_skipped_section_is_its_reason():
+    panel = view({"skipped": "not a self-map"}, ())
+    assert panel.items == (Note("not a self-map"),)
