@@ -1,0 +1,151 @@
+"""A model file on disk: opened with checks, read by ranges, hashed beside the reading."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from threading import Event
+
+from fpcheck.core.errors import ModelFileError
+from fpcheck.core.printable import printable
+
+HASH_BLOCK = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """An open model file. `name` is what messages and reports call it: no folder of anybody's."""
+
+    path: Path
+    name: str
+    handle: FileIO
+    size: int
+
+    def fault(self, message: str, *, entry: str = "", hint: str = "") -> ModelFileError:
+        """An error about this file, to be raised; `entry` is the place inside it."""
+        where = f"{self.name}, {shown(entry)}" if entry else self.name
+        return ModelFileError(f"{self.name}: {message}", where=where, hint=hint)
+
+    def read_at(self, offset: int, length: int) -> bytearray:
+        """`length` bytes from `offset`.
+
+        Raises:
+            ModelFileError: the file ends before.
+        """
+        if not (offset >= 0 and 0 <= length <= self.size - offset):
+            raise self.fault("the file is truncated", hint=TRUNCATED_HINT)
+        out = bytearray(length)
+        self.read_into(offset, memoryview(out))
+        return out
+
+    def read_into(self, offset: int, out: memoryview) -> None:
+        """Fill `out` with the bytes from `offset`.
+
+        Raises:
+            ModelFileError: the file ends before.
+        """
+        try:
+            self.handle.seek(offset)
+            done = 0
+            while done < len(out):  # one read call moves at most 2 GiB
+                count = self.handle.readinto(out[done:])
+                if not count:
+                    raise self.fault("the file is truncated", hint=TRUNCATED_HINT)
+                done += count
+        except OSError as error:
+            raise self.fault(f"cannot be read: {error.strerror}") from None
+
+
+TRUNCATED_HINT = "copy or save it again; compare its size with the original's"
+
+
+@contextmanager
+def open_model(path: Path) -> Iterator[ModelFile]:
+    """The opened file at `path`.
+
+    Raises:
+        ModelFileError: it is missing, empty, a folder, not a regular file, or not readable.
+    """
+    name = path.name or str(path)
+    try:
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise ModelFileError(
+                f"{name} is a directory", where=name, hint="name the model file in it"
+            )
+        if not stat.S_ISREG(found.st_mode):
+            raise ModelFileError(f"{name} is not a regular file", where=name)
+        handle = FileIO(str(path), "r")
+    except FileNotFoundError:
+        raise ModelFileError(
+            f"{name} does not exist", where=str(path), hint=_nearby(path)
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ModelFileError(f"{name} cannot be opened: {reason}", where=name) from None
+    with handle:
+        size = os.fstat(handle.fileno()).st_size
+        if size == 0:
+            raise ModelFileError(f"{name} is empty", where=name, hint=TRUNCATED_HINT)
+        yield ModelFile(path, name, handle, size)
+
+
+@contextmanager
+def digest(file: ModelFile) -> Iterator[Future[str]]:
+    """The SHA-256 of the file, computed in a thread while the body reads; joined at the end."""
+    stop = Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="sha256") as pool:
+        future = pool.submit(_sha256, file, stop)
+        try:
+            yield future
+        except BaseException:
+            stop.set()
+            raise
+
+
+def _sha256(file: ModelFile, stop: Event) -> str:
+    """The hash, taken through a handle of its own; refuses a file that changes meanwhile."""
+    hashed = hashlib.sha256()
+    block = memoryview(bytearray(min(HASH_BLOCK, file.size)))
+    before = _stamp(file.handle)
+    try:
+        with FileIO(str(file.path), "r") as handle:
+            while not stop.is_set() and (count := handle.readinto(block)):
+                hashed.update(block[:count])
+            after = _stamp(handle)
+    except OSError as error:
+        raise file.fault(f"cannot be read: {error.strerror}") from None
+    if after != before:
+        raise file.fault(
+            "the file changed while it was read", hint="wait until nothing writes to it"
+        )
+    return hashed.hexdigest()
+
+
+def _stamp(handle: FileIO) -> tuple[int, int, int, int]:
+    found = os.fstat(handle.fileno())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """`text` fit for a message: nothing that could draw on a terminal, and not too long."""
+    return printable(text if len(text) <= limit else text[: limit - 3] + "...")
+
+
+def _nearby(path: Path) -> str:
+    """A hint naming the file beside it with the nearest name."""
+    import difflib
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return "check the path"
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean '{path.parent / near[0]}'?" if near else "check the path"

@@ -1,0 +1,86 @@
+"""What a tensor's name says: the layer that it belongs to, its role there, its orientation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from fpcheck.network.skeleton import Layout
+
+Role = Literal["weight", "bias", "mean", "variance", "count", "unknown"]
+
+# (role, orientation) by the last part of a name, its digits taken off. An orientation is what the
+# framework with this habit stores: `weight` PyTorch, `kernel` Keras and Flax, `coefs_` and `W`
+# scikit-learn and hand-written NumPy [design, section 4]. None: the word says nothing.
+_ROLES: dict[str, tuple[Role, Layout | None]] = {
+    "weight": ("weight", "out_in"),
+    "kernel": ("weight", "in_out"),
+    "coef": ("weight", "in_out"),
+    "coefs": ("weight", "in_out"),
+    "W": ("weight", "in_out"),
+    "w": ("weight", None),
+    "weights": ("weight", None),
+    "bias": ("bias", None),
+    "biases": ("bias", None),
+    "b": ("bias", None),
+    "intercept": ("bias", None),
+    "intercepts": ("bias", None),
+    "running_mean": ("mean", None),
+    "running_var": ("variance", None),
+    "num_batches_tracked": ("count", None),
+}
+_LEAF = re.compile(
+    r"(?P<head>.*?)(?P<word>num_batches_tracked|running_mean|running_var|weights?|kernel|coefs?|"
+    r"bias(?:es)?|intercepts?|[Wwb])_?(?P<index>\d*)"
+)
+_WORD_ENDS = re.compile(r"[A-Za-z]$")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A tensor's name taken apart.
+
+    Args:
+        full: the whole name.
+        layer: what all tensors of one layer share; sorts naturally by `natural`.
+        role: what the tensor is to its layer.
+        layout: the orientation that the name means, for weights; None where it means none.
+    """
+
+    full: str
+    layer: str
+    role: Role
+    layout: Layout | None = None
+
+
+def read_name(full: str) -> Name:
+    """The parts of a tensor's name: `net.0.weight`, `dense/kernel:0`, `coefs_0`, `W1`, `fc_w`."""
+    name = full.removesuffix(":0")
+    cut = max(name.rfind("."), name.rfind("/"))
+    prefix, leaf = name[: cut + 1], name[cut + 1 :]
+    match = _LEAF.fullmatch(leaf)
+    if match is None or match["word"] not in _ROLES:
+        return Name(full, name, "unknown")
+    head = match["head"]
+    # `encoder_w` has a head and a word; the `w` of `raw` is the end of another word.
+    if head and not head.endswith("_") and (len(match["word"]) == 1 or _WORD_ENDS.search(head)):
+        return Name(full, name, "unknown")
+    role, layout = _ROLES[match["word"]]
+    layer = prefix + head + match["index"]
+    return Name(full, layer.rstrip("./_"), role, layout)
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key under which `layer10` stands behind `layer2`."""
+    parts = re.split(r"(\d+)", name)
+    return tuple(
+        (0, int(part), "") if part.isdigit() and len(part) < 20 else (1, 0, part)
+        for part in parts
+        if part
+    )
+
+
+def stem(name: str) -> str:
+    """The name without its numbers: layers of one stem are ordered by them."""
+    return re.sub(r"\d+", "#", name)
