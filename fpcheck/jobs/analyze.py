@@ -30,7 +30,7 @@ from fpcheck.network.preprocessing import Preprocessing
 from fpcheck.network.subject import Subject
 from fpcheck.network.summary import summarise
 from fpcheck.readout.measure import measure as measure_readout
-from fpcheck.report.report import SCHEMA, Report, judge_document, settings_section
+from fpcheck.report.report import SCHEMA, Report, judge_document
 from fpcheck.signal.measure import measure as measure_signal
 from fpcheck.weights.measure import measure as measure_weights
 
@@ -103,6 +103,7 @@ def analyze(
                 layout=layout,
                 seed=settings.seed,
             )
+            preprocessing = preprocessing or subject.preprocessing
             rows = _rows(data, target, preprocessing, subject)
         case = Case(subject, subject.network, rows, settings, monitor)
         sections = _sections(case, watch)
@@ -145,7 +146,9 @@ def _sections(case: Case, watch: Stopwatch) -> SectionData:
 
 def _weights(case: Case) -> SectionData:
     result = measure_weights(case.subject.tensors, case.network, case.settings, case.monitor)
-    return {**as_section(result), "unused": list(case.subject.unused)}
+    # Without a network nothing says what is unused, and an empty list would look like a pass.
+    unused = None if case.network is None else list(case.subject.unused)
+    return {**as_section(result), "unused": unused}
 
 
 def _signal(case: Case) -> SectionData:
@@ -182,18 +185,22 @@ def _attractors(case: Case) -> SectionData:
         chosen = _choose(len(case.data.inputs), settings.starts, rng)
         rows = case.data.inputs[chosen].reshape(-1, size)
     law = case.input_law.label
-    return as_section(
-        measure_attractors(network, starts, law, rows, settings, rng, case.monitor)
-    )
+    return as_section(measure_attractors(network, starts, law, rows, settings, rng, case.monitor))
 
 
 def _readout(case: Case) -> SectionData:
     if case.data is None:
         return {"skipped": "there are no data; pass --data FILE"}
     rng = random_stream(case.settings.seed, "readout")
-    return as_section(
-        measure_readout(_network(case), case.data, case.settings, rng, case.monitor)
+    result = measure_readout(
+        _network(case),
+        case.data,
+        case.settings,
+        rng,
+        case.monitor,
+        trained=case.subject.format != "spec",
     )
+    return as_section(result)
 
 
 def _network(case: Case) -> Network:
@@ -256,10 +263,12 @@ def _check_questions(settings: Settings) -> None:
 
 
 def _settings_block(case: Case, preprocessing: Preprocessing | None) -> SectionData:
-    versions = {"numpy": np.__version__, "python": platform.python_version()}
+    settings = as_section(case.settings)
+    del settings["threads"]  # no number depends on it
     return {
-        **settings_section(case.settings, versions),
+        **settings,
         "inputs": case.input_law.label,
         "data": case.data.name if case.data else None,
         "preprocessing": as_section(preprocessing) if preprocessing else None,
+        "versions": {"numpy": np.__version__, "python": platform.python_version()},
     }

@@ -1,0 +1,153 @@
+"""What the weights' numbers mean for the verdict: FP001 to FP004."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fpcheck.core.catalogue import default_limits, finding
+from fpcheck.core.findings import Finding, Outcome, outcome_above
+from fpcheck.core.plain import Section
+
+MOST_FAILS = 5  # of one rule; the last one says how many more there are
+
+
+def judge(section: Section, limits: Mapping[str, float]) -> tuple[Finding, ...]:
+    """The findings of the section "weights", at least one for each of its rules.
+
+    limits: by name; those left out take their defaults.
+    """
+    if "skipped" in section:
+        return tuple(
+            _one(code, "skipped", "weights", str(section["skipped"]))
+            for code in ("FP001", "FP002", "FP003", "FP004")
+        )
+    limits = {**default_limits(), **limits}
+    return (
+        *_nonfinite(section),
+        *_units(section, "FP002", "dead_units", "dead", limits["max_dead_share"]),
+        *_units(section, "FP003", "duplicate_units", "duplicate", limits["max_duplicate_share"]),
+        _unused(section),
+    )
+
+
+def _nonfinite(section: Section) -> list[Finding]:
+    bad = sorted(
+        (layer for layer in section["layers"] if layer["nonfinite"] != 0),
+        key=lambda layer: -layer["nonfinite"],
+    )
+    if not bad:
+        if not section["layers"]:
+            return [_one("FP001", "skipped", "all layers", "there are no floating-point tensors")]
+        message = f"all {section['parameters']} weights are finite"
+        return [_one("FP001", "pass", "all layers", message, found=0.0, limit=0.0)]
+    return [
+        _one(
+            "FP001",
+            "fail",
+            layer["name"],
+            f"{_count(layer['nonfinite'], 'entry', 'entries')} of {_size(layer['shape'])} "
+            f"NaN or infinite{_more(bad, number)}",
+            found=float(layer["nonfinite"]),
+            limit=0.0,
+        )
+        for number, layer in enumerate(bad[:MOST_FAILS])
+    ]
+
+
+def _units(section: Section, code: str, key: str, word: str, limit: float) -> list[Finding]:
+    """One rule about the share of a layer's units that are `word`."""
+    shares = {
+        layer["name"]: (layer[key] / layer["units"], layer)
+        for layer in section["layers"]
+        if layer[key] is not None and layer["units"]
+    }
+    if not shares:
+        reason = "no tensor is a matrix of finite weights with enough entries a unit to tell"
+        return [_one(code, "skipped", "all layers", reason)]
+    bad = sorted(
+        ((share, layer) for share, layer in shares.values() if _fails(share, limit)),
+        key=lambda pair: -pair[0],
+    )
+    if not bad:
+        worst = max(share for share, _ in shares.values())
+        least = f"more than {limit:.2%} " if limit > 0 else ""
+        message = f"no layer has {least}{word} units"
+        return [_one(code, "pass", "all layers", message, found=worst, limit=limit)]
+    layers = [layer for _, layer in bad]
+    return [
+        _one(
+            code,
+            "fail",
+            layer["name"],
+            f"{_count(layer[key], 'unit', 'units')} of {layer['units']} {word}"
+            f"{_how(layer) if key == 'dead_units' else ''}{_more(layers, number)}",
+            found=share,
+            limit=limit,
+        )
+        for number, (share, layer) in enumerate(bad[:MOST_FAILS])
+    ]
+
+
+def _unused(section: Section) -> Finding:
+    unused = section["unused"]
+    if unused is None:
+        reason = "without a network nothing says which tensors are used"
+        return _one("FP004", "skipped", "all layers", reason)
+    if not unused:
+        message = "every tensor is used by a layer"
+        return _one("FP004", "pass", "all layers", message, found=0.0, limit=0.0)
+    more = f" and {len(unused) - MOST_FAILS} more" if len(unused) > MOST_FAILS else ""
+    message = f"no layer uses {', '.join(unused[:MOST_FAILS])}{more}"
+    return _one("FP004", "fail", unused[0], message, found=float(len(unused)), limit=0.0)
+
+
+def _fails(share: float, limit: float) -> bool:
+    return outcome_above(share, share, limit) != "pass"
+
+
+def _how(layer: Section) -> str:
+    """Which side of the dead units is empty."""
+    parts = []
+    if layer["dead_without_inputs"]:
+        parts.append(f"{layer['dead_without_inputs']} without incoming weights")
+    if layer["dead_without_outputs"]:
+        parts.append(f"{layer['dead_without_outputs']} without outgoing weights")
+    return f" ({', '.join(parts)})"
+
+
+def _more(bad: list[Section], number: int) -> str:
+    """What the last of the listed fails says about the rest."""
+    rest = len(bad) - MOST_FAILS
+    return (
+        f"; and {_count(rest, 'layer', 'layers')} more"
+        if (rest > 0 and number == MOST_FAILS - 1)
+        else ""
+    )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _size(shape: list[int]) -> str:
+    return " x ".join(str(n) for n in shape) or "1"
+
+
+def _one(
+    code: str,
+    outcome: Outcome,
+    where: str,
+    message: str,
+    *,
+    found: float | None = None,
+    limit: float | None = None,
+) -> Finding:
+    return finding(
+        code,
+        outcome,
+        where=where,
+        message=message,
+        status="numerical",
+        found=found,
+        limit=limit,
+    )
