@@ -132,7 +132,8 @@ def _rule(settings: Settings) -> tuple[float, float, float, float, int, int]:
 
 
 def _is_narrow(chain: tuple[DenseLayer, ...]) -> bool:
-    return max(max(layer.weight_t.shape) for layer in chain) <= NARROW_WIDTH
+    widest: int = max(max(layer.weight_t.shape) for layer in chain)
+    return widest <= NARROW_WIDTH
 
 
 def _run_blocks(

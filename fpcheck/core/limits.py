@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import cast
 
 from fpcheck.core.catalogue import default_limits, rules
 from fpcheck.core.errors import UsageError
@@ -65,8 +64,11 @@ def parse_limit(text: str, *, where: str = "--limit") -> tuple[str, float]:
     """
     name, equals, number = (part.strip() for part in text.partition("="))
     if not equals or not name or not number:
+        example, default = next(iter(default_limits().items()))
         raise UsageError(
-            f"'{text}' is not NAME=VALUE", where=where, hint="for example --limit max_period=8"
+            f"'{text}' is not NAME=VALUE",
+            where=where,
+            hint=f"for example --limit {example}={default:g}",
         )
     try:
         value = float(number)
@@ -112,11 +114,11 @@ def check_level(code: str, level: object, *, where: str = "") -> tuple[str, str]
             where=where,
             hint=did_you_mean(upper, rules()) or "fpcheck explain lists every rule",
         )
-    if level not in LEVELS:
+    if not isinstance(level, str) or level not in LEVELS:
         raise UsageError(
             f"level of {upper} must be one of {', '.join(LEVELS)}, got {level!r}", where=where
         )
-    return upper, cast("str", level)
+    return upper, level
 
 
 def selected(code: str, select: tuple[str, ...], ignore: tuple[str, ...]) -> bool:

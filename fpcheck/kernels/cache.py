@@ -48,7 +48,7 @@ def cache_folder() -> Path:
 
 @functools.cache
 def cache_key() -> str:
-    """20 hexadecimal digits that change with any kernel's source, numba, Python or the processor."""
+    """20 hexadecimal digits that change with any kernel's source, numba, Python and processor."""
     digest = hashlib.sha256()
     for source in sorted(SOURCES.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")

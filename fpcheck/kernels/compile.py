@@ -57,9 +57,18 @@ class _KernelCache(FunctionCache):
         global compiled  # noqa: PLW0603 - one counter for the process, read by `warm`
         compiled += 1
         try:
-            super().save_overload(sig, data)
+            self._save(sig, data)
         except OSError:
             self.disable()  # full or read-only: go on without
+
+    def _save(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            raise
+        except Exception:  # an index too damaged to be added to
+            self.flush()
+            super().save_overload(sig, data)
 
 
 def kernel(function):
@@ -73,7 +82,7 @@ def kernel(function):
 
 
 def scalar(function):
-    """`function` compiled as part of every kernel that calls it: a call would keep its loop scalar."""
+    """`function` compiled into every kernel that calls it: a call would keep its loop scalar."""
     return njit(nogil=True, error_model="numpy", forceinline=True)(function)
 
 

@@ -37,12 +37,10 @@ def apply(
     opcode: int, p0: float, p1: float, x: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
     """Write phi(x) into `out`; C-contiguous arrays of one shape, `out` may be `x`."""
-    if opcode == opcodes.IDENTITY:
-        if out is not x:
-            np.copyto(out, x)
-        return
-    run = PASSES[opcodes.FAMILY_OF[opcode]]
-    run(opcode, _flat(x), _flat(out), x.size, NO_SHIFT, p0, p1)
+    if out is not x:
+        np.copyto(out, x)
+    if opcode != opcodes.IDENTITY:
+        PASSES[opcodes.FAMILY_OF[opcode]](opcode, _flat(out), out.size, NO_SHIFT, p0, p1)
 
 
 def apply_shifted(
@@ -54,7 +52,7 @@ def apply_shifted(
     shift: NDArray[np.float64],
 ) -> None:
     """Replace x[i, j] by phi(x[i, j] + shift[i]) for j < columns. x: (n, columns or more)."""
-    PASSES[opcodes.FAMILY_OF[opcode]](opcode, x, x, columns, shift, p0, p1)
+    PASSES[opcodes.FAMILY_OF[opcode]](opcode, x, columns, shift, p0, p1)
 
 
 def slope(
@@ -70,7 +68,9 @@ def slope(
             "activation 'step' has no useful derivative: it is zero almost everywhere",
             hint="gradients, Jacobians and stability need a differentiable activation",
         )
-    SLOPES[opcodes.FAMILY_OF[opcode]](opcode, _flat(x), _flat(out), x.size, p0, p1)
+    if out is not x:
+        np.copyto(out, x)
+    SLOPES[opcodes.FAMILY_OF[opcode]](opcode, _flat(out), out.size, p0, p1)
 
 
 def _flat(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
 """Scalar elementary functions that compilers can vectorise: no branch, no table, no library call.
 
 Each is IEEE arithmetic on doubles with `multiply_add` fused. Errors are relative, in units of
-u = 2^-53 (half an ulp of 1), for results above the smallest normal double; below it add 2^-1074.
-NaN gives NaN. `bounds` of tests/kernels/test_functions.py holds each against mpmath.
+u = 2^-53, half an ulp of 1, so that k u is at most k ulp; below the smallest normal double add
+2^-1074 (|x| times as much where a factor x comes last: silu, gelu).
+NaN gives NaN. tests/kernels/test_functions.py holds each against mpmath.
 
 The common core is exp on y <= 0: n = round(y / ln 2), r = (y - n ln2_high) - n ln2_low, where the
 first difference is exact (n ln2_high has at most 43 bits) and the second rounds by at most 2^-55,

@@ -37,6 +37,6 @@ _FAMILIES = {
     NORMAL: (GELU, ERF),
     PERIODIC: (SIN,),
 }
-FAMILY_OF = {code: PIECEWISE for code in range(STEP + 1)} | {
+FAMILY_OF = dict.fromkeys(range(STEP + 1), PIECEWISE) | {
     code: family for family, codes in _FAMILIES.items() for code in codes
 }

@@ -1,7 +1,8 @@
-"""Activation passes, one kernel a family: out[i, j] = phi(x[i, j] + shift[i]) for j < columns.
+"""Activation passes, one kernel a family: z[i, j] <- phi(z[i, j] + shift[i]) for j < columns.
 
-x, out: (n, columns or more), `out` may be `x`; shift: (n,); p0, p1: the parameters. All return 0.
-Each opcode has a loop of its own, so that each loop vectorises.
+z: (n, columns or more); shift: (n,); p0, p1: the parameters. All return 0.
+Each opcode has a loop of its own, so that each loop vectorises; and all work in place, since with a
+second array the compiler's check for overlap would send the in-place call to a scalar loop.
 """
 
 from __future__ import annotations
@@ -46,94 +47,94 @@ def between(v, low, high):
 
 
 @kernel
-def piecewise(opcode, x, out, columns, shift, p0, p1):
+def piecewise(opcode, z, columns, shift, p0, p1):
     """Identity, the kinked lines, step and softsign."""
-    for i in range(out.shape[0]):
+    for i in range(z.shape[0]):
         b = shift[i]
         if opcode == IDENTITY:
             for j in range(columns):
-                out[i, j] = x[i, j] + b
+                z[i, j] = z[i, j] + b
         elif opcode == LEAKY_RELU:
             for j in range(columns):
-                v = x[i, j] + b
-                out[i, j] = v if v > 0.0 else p0 * v
+                v = z[i, j] + b
+                z[i, j] = v if v > 0.0 else p0 * v
         elif opcode == SOFTSIGN:
             for j in range(columns):
-                v = x[i, j] + b
-                out[i, j] = v / (1.0 + abs(v))
+                v = z[i, j] + b
+                z[i, j] = v / (1.0 + abs(v))
         elif opcode == STEP:
             for j in range(columns):
-                v = x[i, j] + b
-                out[i, j] = 1.0 if v > 0.0 else 0.0
+                v = z[i, j] + b
+                z[i, j] = 1.0 if v > 0.0 else 0.0
         elif opcode in (SOFT_THRESHOLD, CST):
             high = p1 if opcode == CST else math.inf
             for j in range(columns):
-                v = x[i, j] + b
-                out[i, j] = math.copysign(between(abs(v) - p0, 0.0, high), v)
+                v = z[i, j] + b
+                z[i, j] = math.copysign(between(abs(v) - p0, 0.0, high), v)
         else:
             # What is left is a line of slope 1 between two levels: v - left, held to low..high.
             left = 0.0 if opcode in (RELU, HARDTANH) else p0
             low = p0 if opcode == HARDTANH else 0.0
             high = p1 if opcode in (HARDTANH, CRELU) else math.inf
             for j in range(columns):
-                out[i, j] = between(x[i, j] + b - left, low, high)
+                z[i, j] = between(z[i, j] + b - left, low, high)
     return 0
 
 
 @kernel
-def exponential(opcode, x, out, columns, shift, p0, p1):
+def exponential(opcode, z, columns, shift, p0, p1):
     """What is made of the exponential function."""
-    for i in range(out.shape[0]):
+    for i in range(z.shape[0]):
         b = shift[i]
         if opcode == TANH:
             for j in range(columns):
-                out[i, j] = tanh(x[i, j] + b)
+                z[i, j] = tanh(z[i, j] + b)
         elif opcode == SIGMOID:
             for j in range(columns):
-                out[i, j] = sigmoid(x[i, j] + b)
+                z[i, j] = sigmoid(z[i, j] + b)
         elif opcode in (ELU, SELU):
             alpha = p0 if opcode == ELU else SELU_ALPHA
             scale = 1.0 if opcode == ELU else SELU_SCALE
             for j in range(columns):
-                out[i, j] = scale * elu(x[i, j] + b, alpha)
+                z[i, j] = scale * elu(z[i, j] + b, alpha)
         elif opcode == SILU:
             for j in range(columns):
-                out[i, j] = silu(x[i, j] + b)
+                z[i, j] = silu(z[i, j] + b)
         elif opcode == GELU_TANH:
             for j in range(columns):
-                out[i, j] = gelu_tanh(x[i, j] + b, GELU_TANH_SCALE, GELU_TANH_CUBIC)
+                z[i, j] = gelu_tanh(z[i, j] + b, GELU_TANH_SCALE, GELU_TANH_CUBIC)
         elif opcode == SOFTPLUS:
             for j in range(columns):
-                out[i, j] = softplus(x[i, j] + b)
+                z[i, j] = softplus(z[i, j] + b)
     return 0
 
 
 @kernel
-def normal(opcode, x, out, columns, shift, p0, p1):
+def normal(opcode, z, columns, shift, p0, p1):
     """What is made of the error function."""
-    for i in range(out.shape[0]):
+    for i in range(z.shape[0]):
         b = shift[i]
         if opcode == GELU:
             for j in range(columns):
-                out[i, j] = gelu(x[i, j] + b)
+                z[i, j] = gelu(z[i, j] + b)
         else:
             for j in range(columns):
-                out[i, j] = erf(x[i, j] + b)
+                z[i, j] = erf(z[i, j] + b)
     return 0
 
 
 @kernel
-def periodic(opcode, x, out, columns, shift, p0, p1):
+def periodic(opcode, z, columns, shift, p0, p1):
     """The sine; a row with an argument beyond NEAR goes element by element."""
-    for i in range(out.shape[0]):
+    for i in range(z.shape[0]):
         b = shift[i]
         far = 0
         for j in range(columns):
-            far |= abs(x[i, j] + b) > NEAR
+            far |= abs(z[i, j] + b) > NEAR
         if far:
             for j in range(columns):
-                out[i, j] = far_sin(x[i, j] + b)
+                z[i, j] = far_sin(z[i, j] + b)
         else:
             for j in range(columns):
-                out[i, j] = near_sin(x[i, j] + b)
+                z[i, j] = near_sin(z[i, j] + b)
     return 0

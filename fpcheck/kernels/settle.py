@@ -41,6 +41,11 @@ RETURN = 0  # distance of the first return, negative before it
 SEPARATION = 1  # smallest distance from the reference to another point of the candidate cycle
 GAUGE_ROWS = 2
 
+# Bits of `attention`.
+AT_REST = np.uint8(1)
+RETURNED = np.uint8(2)
+IS_DUE = np.uint8(4)
+
 # A drift that halves the cycle's width or more is a spiral: what is left of it is at least half
 # the separation when it creeps into a fixed point, whatever the angle. Half of that is refused.
 DRIFT_SHARE = 0.25
@@ -61,9 +66,9 @@ def settle(
     Writes the finished starts' rows of states (k, n), fates, periods and steps (k,).
     """
     n = x.shape[0]
-    _advance(clock, running)
-    if _largest_bits(y, n, running) > bits_of(bound):
-        attention[:running] = 1
+    if _largest_bits(y, clock, running) > bits_of(bound):
+        for lane in range(running):
+            attention[lane] = IS_DUE
     else:
         _look(x, y, reference, clock, attention, running, atol, rtol)
     for lane in range(running - 1, -1, -1):
@@ -75,28 +80,29 @@ def settle(
         if fate == RUNNING:
             continue
         start = clock[START, lane]
-        for i in range(n):
-            # A lost start keeps the last state inside the bound.
-            states[start, i] = x[i, lane] if fate == DIVERGED else y[i, lane]
         fates[start] = fate
         steps[start] = clock[STEP, lane]
         periods[start] = 1 if fate == FIXED_POINT else clock[PERIOD, lane] * (fate == CYCLE)
         running -= 1
-        _move(y, reference, clock, gauge, running, lane)
+        for i in range(n):
+            # A lost start keeps the last state inside the bound.
+            states[start, i] = x[i, lane] if fate == DIVERGED else y[i, lane]
+            y[i, lane] = y[i, running]
+            reference[i, lane] = reference[i, running]
+        for row in range(CLOCK_ROWS):
+            clock[row, lane] = clock[row, running]
+        for row in range(GAUGE_ROWS):
+            gauge[row, lane] = gauge[row, running]
     return running
 
 
 @scalar
-def _advance(clock, running):
+def _largest_bits(y, clock, running):
+    """Count the step; the largest |y_i| as bits, an order in which NaN is above infinity."""
     for lane in range(running):
         clock[STEP, lane] += 1
-
-
-@scalar
-def _largest_bits(y, n, running):
-    """The largest |y_i| as bits: an order in which NaN is above infinity, so none is missed."""
     largest = np.int64(0)
-    for i in range(n):
+    for i in range(y.shape[0]):
         for lane in range(running):
             largest = max(largest, bits_of(y[i, lane]) & MAGNITUDE_BITS)
     return largest
@@ -104,70 +110,77 @@ def _largest_bits(y, n, running):
 
 @scalar
 def _look(x, y, reference, clock, attention, running, atol, rtol):
-    """Mark the lanes that may be finished, by their first coordinate alone: few lanes are."""
+    """Mark the lanes that came to rest, returned to their reference, or are due.
+
+    Coordinate by coordinate over all lanes, until no lane is left: mostly after the first.
+    """
     for lane in range(running):
-        old, new, held = x[0, lane], y[0, lane], reference[0, lane]
-        at_rest = abs(new - old) <= atol + rtol * abs(old)
-        returned = abs(new - held) <= atol + rtol * abs(held)
-        attention[lane] = at_rest | returned | (clock[STEP, lane] >= clock[DUE, lane])
-
-
-@kernel
-def _judge(
-    x, y, reference, clock, gauge, lane, atol, rtol, noise, bound, max_steps, max_period
-):  # fmt: skip
-    """The fate of one lane, RUNNING while open; keeps its reference and candidate."""
-    at_rest = True
+        attention[lane] = AT_REST | RETURNED
     for i in range(x.shape[0]):
-        if not abs(y[i, lane]) <= bound:
-            return DIVERGED
-        at_rest &= abs(y[i, lane] - x[i, lane]) <= atol + rtol * abs(x[i, lane])
-    if at_rest:
-        return FIXED_POINT
-    step = clock[STEP, lane]
-    if clock[PERIOD, lane] > 0:
-        if _confirm(y, reference, clock, gauge, lane, atol, rtol, noise):
-            return CYCLE
-    else:
-        since = step - clock[MARK, lane]
-        if since > 1 and _distance(y, reference, lane, atol, rtol) <= 1.0:
-            clock[PERIOD, lane] = since
-            gauge[RETURN, lane] = -1.0
-            gauge[SEPARATION, lane] = np.inf
-            _renew(y, reference, clock, lane)
-        elif since >= clock[WINDOW, lane]:
-            clock[WINDOW, lane] = min(2 * clock[WINDOW, lane], max_period)
-            _renew(y, reference, clock, lane)
-    if step >= max_steps:
-        return UNRESOLVED
-    # A candidate is looked at in every step, a reference again when it is to be renewed.
-    next_look = step + 1
-    if clock[PERIOD, lane] == 0:
-        next_look = min(clock[MARK, lane] + clock[WINDOW, lane], max_steps)
-    clock[DUE, lane] = next_look
-    return RUNNING
+        left = 0
+        for lane in range(running):
+            old, new, held = x[i, lane], y[i, lane], reference[i, lane]
+            at_rest = abs(new - old) <= atol + rtol * abs(old)
+            returned = abs(new - held) <= atol + rtol * abs(held)
+            attention[lane] &= at_rest * AT_REST | returned * RETURNED
+            left |= attention[lane]
+        if left == 0:
+            break
+    for lane in range(running):
+        attention[lane] |= (clock[STEP, lane] >= clock[DUE, lane]) * IS_DUE
 
 
 @scalar
-def _confirm(y, reference, clock, gauge, lane, atol, rtol, noise):
-    """Follow a candidate cycle for one more step; True when it is one."""
-    since = clock[STEP, lane] - clock[MARK, lane]
-    distance = _distance(y, reference, lane, atol, rtol)
-    if distance <= 1.0 and since < clock[PERIOD, lane]:
-        clock[PERIOD, lane] = since  # an earlier return: the period is shorter
-    if since < clock[PERIOD, lane]:
-        gauge[SEPARATION, lane] = min(gauge[SEPARATION, lane], distance)
-        return False
-    first = gauge[RETURN, lane]
-    if distance <= 1.0 and first < 0.0:
+def _judge(
+    x, y, reference, clock, gauge, lane, atol, rtol, noise, bound, max_steps, max_period
+):  # fmt: skip
+    """The fate of one lane, RUNNING while open; keeps its reference and its candidate period."""
+    at_rest = True
+    distance = 0.0  # from the reference, in units of the tolerance
+    for i in range(x.shape[0]):
+        old, new, held = x[i, lane], y[i, lane], reference[i, lane]
+        if not abs(new) <= bound:
+            return DIVERGED
+        at_rest &= abs(new - old) <= atol + rtol * abs(old)
+        if new != held:  # a tolerance of zero is met by the same number alone
+            distance = max(distance, abs(new - held) / (atol + rtol * abs(held)))
+    if at_rest:
+        return FIXED_POINT
+    step, period = clock[STEP, lane], clock[PERIOD, lane]
+    since = step - clock[MARK, lane]
+    renew = True
+    if period == 0 and since > 1 and distance <= 1.0:
+        period = since  # a candidate: the first return to this reference
+        gauge[RETURN, lane] = -1.0
+        gauge[SEPARATION, lane] = np.inf
+    elif period == 0:
+        renew = since >= clock[WINDOW, lane]
+        if renew:
+            clock[WINDOW, lane] = min(2 * clock[WINDOW, lane], max_period)
+    elif since < period and distance <= 1.0:
+        period = since  # an earlier return than the candidate's: it is the first of a shorter one
         gauge[RETURN, lane] = distance
-        _renew(y, reference, clock, lane)
-        return False
-    if distance <= 1.0 and _is_settled(first, distance, gauge[SEPARATION, lane], noise):
-        return True
-    clock[PERIOD, lane] = 0
-    _renew(y, reference, clock, lane)
-    return False
+        gauge[SEPARATION, lane] = np.inf
+    elif since < period:
+        renew = False
+        gauge[SEPARATION, lane] = min(gauge[SEPARATION, lane], distance)
+    elif gauge[RETURN, lane] < 0.0 and distance <= 1.0:
+        gauge[RETURN, lane] = distance
+    elif distance <= 1.0 and _is_settled(
+        gauge[RETURN, lane], distance, gauge[SEPARATION, lane], noise
+    ):
+        return CYCLE
+    else:
+        period = 0
+    clock[PERIOD, lane] = period
+    if renew:
+        clock[MARK, lane] = step
+        for i in range(y.shape[0]):
+            reference[i, lane] = y[i, lane]
+    # A candidate is looked at in every step, a mere reference when it is to be renewed.
+    next_look = step + 1 if period > 0 else clock[MARK, lane] + clock[WINDOW, lane]
+    clock[DUE, lane] = min(next_look, max_steps)
+    return UNRESOLVED if step >= max_steps else RUNNING
 
 
 @scalar
@@ -181,34 +194,3 @@ def _is_settled(first, second, separation, noise):
     if not second < first:
         return False
     return first * first / (first - second) <= DRIFT_SHARE * separation
-
-
-@scalar
-def _distance(y, reference, lane, atol, rtol):
-    """max_i |y_i - r_i| / (atol + rtol |r_i|); the caller has seen that y is finite."""
-    worst = 0.0
-    for i in range(y.shape[0]):
-        held = reference[i, lane]
-        gap = abs(y[i, lane] - held)
-        if gap > 0.0:
-            worst = max(worst, gap / (atol + rtol * abs(held)))
-    return worst
-
-
-@scalar
-def _renew(y, reference, clock, lane):
-    for i in range(y.shape[0]):
-        reference[i, lane] = y[i, lane]
-    clock[MARK, lane] = clock[STEP, lane]
-
-
-@scalar
-def _move(y, reference, clock, gauge, source, target):
-    """Lane `source` takes the place of lane `target`; x is not needed any more."""
-    for i in range(y.shape[0]):
-        y[i, target] = y[i, source]
-        reference[i, target] = reference[i, source]
-    for row in range(clock.shape[0]):
-        clock[row, target] = clock[row, source]
-    for row in range(gauge.shape[0]):
-        gauge[row, target] = gauge[row, source]

@@ -1,4 +1,4 @@
-"""Passes of the activations' derivatives, one kernel a family: out[i, j] = phi'(x[i, j]).
+"""Passes of the activations' derivatives, one kernel a family: z[i, j] = phi'(z[i, j]).
 
 x, out: (n, columns or more), `out` may be `x`; p0, p1: the parameters. All return 0.
 At a kink the derivative is the one that network.activations defines (PyTorch's).
@@ -42,24 +42,24 @@ from fpcheck.kernels.periodic import NEAR, far_cos, near_cos
 
 
 @kernel
-def piecewise(opcode, x, out, columns, p0, p1):
+def piecewise(opcode, z, columns, p0, p1):
     """Identity, the kinked lines and softsign."""
-    for i in range(out.shape[0]):
+    for i in range(z.shape[0]):
         if opcode == IDENTITY:
             for j in range(columns):
-                out[i, j] = 1.0
+                z[i, j] = 1.0
         elif opcode == LEAKY_RELU:
             for j in range(columns):
-                out[i, j] = 1.0 if x[i, j] > 0.0 else p0
+                z[i, j] = 1.0 if z[i, j] > 0.0 else p0
         elif opcode == SOFTSIGN:
             for j in range(columns):
-                total = 1.0 + abs(x[i, j])
-                out[i, j] = 1.0 / (total * total)
+                total = 1.0 + abs(z[i, j])
+                z[i, j] = 1.0 / (total * total)
         elif opcode in (SOFT_THRESHOLD, CST):
             high = p0 + p1 if opcode == CST else math.nan
             for j in range(columns):
-                a = abs(x[i, j])
-                out[i, j] = 1.0 if (a > p0) & (not a >= high) else 0.0
+                a = abs(z[i, j])
+                z[i, j] = 1.0 if (a > p0) & (not a >= high) else 0.0
         else:
             low = 0.0 if opcode == RELU else p0
             high = math.nan  # no upper level: nothing compares with it, infinity neither
@@ -68,62 +68,62 @@ def piecewise(opcode, x, out, columns, p0, p1):
             elif opcode == CRELU:
                 high = p0 + p1
             for j in range(columns):
-                v = x[i, j]
-                out[i, j] = 1.0 if (v > low) & (not v >= high) else 0.0
+                v = z[i, j]
+                z[i, j] = 1.0 if (v > low) & (not v >= high) else 0.0
     return 0
 
 
 @kernel
-def exponential(opcode, x, out, columns, p0, p1):
+def exponential(opcode, z, columns, p0, p1):
     """What is made of the exponential function."""
-    for i in range(out.shape[0]):
+    for i in range(z.shape[0]):
         if opcode == TANH:
             for j in range(columns):
-                out[i, j] = tanh_slope(x[i, j])
+                z[i, j] = tanh_slope(z[i, j])
         elif opcode == SIGMOID:
             for j in range(columns):
-                out[i, j] = sigmoid_slope(x[i, j])
+                z[i, j] = sigmoid_slope(z[i, j])
         elif opcode in (ELU, SELU):
             alpha = p0 if opcode == ELU else SELU_ALPHA
             scale = 1.0 if opcode == ELU else SELU_SCALE
             for j in range(columns):
-                out[i, j] = scale * elu_slope(x[i, j], alpha)
+                z[i, j] = scale * elu_slope(z[i, j], alpha)
         elif opcode == SILU:
             for j in range(columns):
-                out[i, j] = silu_slope(x[i, j])
+                z[i, j] = silu_slope(z[i, j])
         elif opcode == GELU_TANH:
             for j in range(columns):
-                out[i, j] = gelu_tanh_slope(x[i, j], GELU_TANH_SCALE, GELU_TANH_CUBIC)
+                z[i, j] = gelu_tanh_slope(z[i, j], GELU_TANH_SCALE, GELU_TANH_CUBIC)
         elif opcode == SOFTPLUS:
             for j in range(columns):
-                out[i, j] = sigmoid(x[i, j])
+                z[i, j] = sigmoid(z[i, j])
     return 0
 
 
 @kernel
-def normal(opcode, x, out, columns, p0, p1):
+def normal(opcode, z, columns, p0, p1):
     """What is made of the error function."""
-    for i in range(out.shape[0]):
+    for i in range(z.shape[0]):
         if opcode == GELU:
             for j in range(columns):
-                out[i, j] = gelu_slope(x[i, j])
+                z[i, j] = gelu_slope(z[i, j])
         else:
             for j in range(columns):
-                out[i, j] = erf_slope(x[i, j])
+                z[i, j] = erf_slope(z[i, j])
     return 0
 
 
 @kernel
-def periodic(opcode, x, out, columns, p0, p1):
+def periodic(opcode, z, columns, p0, p1):
     """The cosine; a row with an argument beyond NEAR goes element by element."""
-    for i in range(out.shape[0]):
+    for i in range(z.shape[0]):
         far = 0
         for j in range(columns):
-            far |= abs(x[i, j]) > NEAR
+            far |= abs(z[i, j]) > NEAR
         if far:
             for j in range(columns):
-                out[i, j] = far_cos(x[i, j])
+                z[i, j] = far_cos(z[i, j])
         else:
             for j in range(columns):
-                out[i, j] = near_cos(x[i, j])
+                z[i, j] = near_cos(z[i, j])
     return 0

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from fpcheck.core.errors import SpecError
+from fpcheck.core.errors import MemoryLimitError, SpecError
 from fpcheck.network.activations import activation
 from fpcheck.network.initializers import (
     SCALES,
@@ -302,3 +302,9 @@ def test_the_same_seed_draws_the_same_network():
 def test_a_layer_without_a_law_is_named():
     with pytest.raises(SpecError, match="'dense' has no law"):
         draw_network(net(), {"conv": (parse_law("he_normal"), None)}, rng())
+
+
+def test_weights_that_cannot_fit_into_memory_are_refused_before_drawing():
+    huge = Skeleton((Input("input", (2**31 - 1,)), Dense("d", ("input",), 2**31 - 1, "w")))
+    with pytest.raises(MemoryLimitError, match="GiB are available"):
+        draw_network(huge, {"d": (parse_law("he_normal"), None)}, rng())

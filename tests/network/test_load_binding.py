@@ -52,7 +52,7 @@ def test_a_spec_alone_draws_its_network_from_the_seed(tmp_path):
 
 def test_a_missing_or_broken_spec_is_its_own_error(tmp_path):
     weights = save(tmp_path, arrays(weight=(3, 3)))
-    with pytest.raises((ModelFileError, SpecError), match="cannot read|does not exist"):
+    with pytest.raises((ModelFileError, SpecError), match=r"cannot read|does not exist"):
         load(weights, spec=tmp_path / "none.toml")
     with pytest.raises(SpecError):
         load(spec(tmp_path, "[network]\ninput = 3\nlayer = []\n"))
@@ -150,7 +150,7 @@ def test_shapes_that_do_not_fit_are_named(tmp_path, shapes, words, hint):
 
 def test_too_few_layers_in_the_file_are_counted(tmp_path):
     tensors = arrays(**{"0.weight": (4, 4), "2.weight": (4, 4)})
-    with pytest.raises(ModelFileError, match="'dense3' finds no tensors.*needs 3.*has 2"):
+    with pytest.raises(ModelFileError, match=r"'dense3' finds no tensors.*needs 3.*has 2"):
         load(save(tmp_path, tensors), spec=mlp(tmp_path, [4, 4, 4, 4]))
 
 

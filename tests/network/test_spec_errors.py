@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import re
+
 import pytest
 
 from fpcheck.core.errors import SpecError
-from fpcheck.network.spec import parse_spec, read_spec
+from fpcheck.network.spec import KINDS, parse_spec, read_spec, template
 
 
 def refused(text: str) -> SpecError:
@@ -170,6 +173,8 @@ GRAPH = [
     (NODE_A + 'inputs = "inptu"', 7, "takes its input from 'inptu'", "did you mean 'input'?"),
     (NODE_A + "inputs = 3", 7, "'inputs' of dense is a list of names", ""),
     (NODE_A + 'inputs = ["input", "input"]', 7, "dense takes one input, got 2", "add"),
+    (NODE_A + '[[network.nodes]]\nname = "b"\nop = "reshape"', 7, "reshape needs 'shape'", "shape"),
+    (NODE_A + '[[network.nodes]]\nname = "b"\nop = "activation"', 7, "needs 'activation'", "tanh"),
     (NODE_A + "repeat = 3", 7, "unknown key 'repeat'", ""),
     (
         NODE_A + '[[network.nodes]]\nname = "b"\nop = "dense"\nunits = 2\ninputs = "input"',
@@ -208,3 +213,33 @@ def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
     path.write_bytes(b"# long\n" * 2**20)
     with pytest.raises(SpecError, match="too many for a spec"):
         read_spec(path)
+
+
+# A digit, a word, a value and a sign are put in place of what stands in a spec that reads.
+WORDS = ["dense", "law", "repeat", "activation", "kernel", "inputs", "op", "reshape", "weights"]
+VALUES = ["-1", "0", "nan", "1e400", "''", "[]", "{}", "[[]]", "true", "1979-01-01", "{ a = 1 }"]
+SIGNS = ["", "[", "]", "{", "}", ",", '"', "'", "\n", "=", "#", "\\"]
+
+
+def damaged(text: str, generator: random.Random) -> str:
+    kind = generator.choice(["value", "word", "sign"])
+    if kind == "sign":
+        place = generator.randrange(len(text))
+        return text[:place] + generator.choice(SIGNS) + text[place + 1 :]
+    pattern = r"= *(\"[^\"]*\"|[-\d.]+|true|false)" if kind == "value" else r"\b[a-z_0-9]+\b(?= *=)"
+    found = generator.choice(list(re.finditer(pattern, text)))
+    new = f"= {generator.choice(VALUES)}" if kind == "value" else generator.choice(WORDS)
+    return text[: found.start()] + new + text[found.end() :]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_spec_reads_or_is_refused_with_a_line_and_never_crashes(kind):
+    generator = random.Random(kind)
+    places = []
+    for _ in range(300):
+        try:
+            parse_spec(damaged(template(kind), generator), "net.toml")
+        except SpecError as error:
+            places.append(error.where)
+    assert len(places) > 100
+    assert all(place.startswith("net.toml, line ") for place in places)

@@ -132,7 +132,7 @@ def _cauchy(values: Parameters, shape: tuple[int, ...], rng: np.random.Generator
 def _alpha_stable(values: Parameters, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     """Symmetric stable draws with E exp(itz) = exp(-|sigma t|^alpha / 2).
 
-    Chambers, Mallows, Stuck (1976), equation 2.3 with no skew, whose draws have
+    Chambers, Mallows, Stuck (1976), without skew; the draws of their formula have
     E exp(itz) = exp(-|t|^alpha); hence the factor 2^(-1/alpha).
     """
     alpha = values["alpha"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from fpcheck.network.load.stored import bytes_needed
 from fpcheck.network.network import Network, needed_parameters
 from fpcheck.network.skeleton import Layout
 from fpcheck.network.subject import Subject
+
+if TYPE_CHECKING:
+    from fpcheck.network.spec import Spec
 
 Tensors = dict[str, NDArray[np.generic]]
 LAYOUTS: dict[str, Layout] = {"out_in": "out_in", "in_out": "in_out"}
@@ -65,10 +69,12 @@ def load(
         _exclude("the spec names the activations", activations)
     orientation = _layout(layout)
     hidden, last = _function(activation), _function(output_activation)
-    weights = _weights(path, key)
     if spec is not None:
-        return _bound(weights, spec, orientation)
-    return _inferred(weights, hidden, last, orientation)
+        from fpcheck.network.spec import read_spec
+
+        # The spec first: its errors need not wait for a large file.
+        return _bound(read_spec(spec), _weights(path, key), orientation)
+    return _inferred(_weights(path, key), hidden, last, orientation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +173,8 @@ def _drawn(path: Path, seed: int) -> Subject:
     )
 
 
-def _bound(weights: Weights, spec_path: str | Path, layout: Layout | None) -> Subject:
+def _bound(spec: Spec, weights: Weights, layout: Layout | None) -> Subject:
     """The subject of a weights file whose skeleton a spec gives."""
-    from fpcheck.network.spec import read_spec
-
-    spec = read_spec(spec_path)
     network, unused = bind(
         weights.name,
         spec.skeleton,

@@ -162,6 +162,8 @@ def _activate(draft: Draft, entry: Entry, name: str, source: str = "") -> str:
     """The name of the entry's activation node; behind `name`, or called `name` behind `source`."""
     phi = function(entry)
     if phi is None:
+        if source:
+            raise entry.error("", "activation needs 'activation'", 'such as activation = "tanh"')
         return name
     if source:
         _put(draft, entry, Activation(name, (source,), phi))

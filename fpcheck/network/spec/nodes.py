@@ -156,7 +156,9 @@ def _norm(entry: Entry, name: str, inputs: tuple[str, ...]) -> BatchNorm | Layer
 
 
 def _target(entry: Entry) -> Shape:
-    value = entry.table["reshape"]
+    value = entry.table.get("reshape")
+    if value is None:
+        raise entry.error("", f"reshape needs '{entry.key('reshape')}'", "such as shape = [4, -1]")
     if isinstance(value, list) and value and all(type(n) is int and n != 0 for n in value):
         return tuple(value)
     raise entry.wrong("reshape", "a list of sizes, one of which may be -1")

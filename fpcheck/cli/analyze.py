@@ -1,0 +1,231 @@
+"""`fpcheck analyze`: a model, and data where there are any, to a report and an exit code."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fpcheck.cli import options
+from fpcheck.cli.outputs import plan_outputs
+from fpcheck.cli.run import analyze_all, analyze_one
+from fpcheck.cli.screen import show
+from fpcheck.core.config import read_configuration
+from fpcheck.core.errors import UsageError
+
+
+def analyze(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            show_default=False,
+            help="Model files or specs; without any, `models` of the configuration.",
+        ),
+    ] = None,
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="Rows the network is meant for: .npz, .npy, .csv.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="COLUMN",
+            help="The target column of a .csv.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    spec: options.Spec = None,
+    activation: options.Activation = None,
+    output_activation: options.OutputActivation = None,
+    key: options.Key = None,
+    layout: options.Layout = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            "--scale",
+            metavar="FACTOR",
+            help="Multiply the data by a number, or by what makes them 'unit'.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    centre: Annotated[
+        str | None,
+        typer.Option(
+            "--centre",
+            metavar="VALUE",
+            help="Subtract a number, or the 'mean' of every entry, first.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    clip: Annotated[
+        str | None,
+        typer.Option(
+            "--clip",
+            metavar="LOW,HIGH",
+            help="Clip the data, last: --clip=-1,1.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    question: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--question",
+            "-Q",
+            metavar="NAME",
+            help="Only weights, signal, attractors or readout. Repeatable.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", metavar="N", help="Of all that is drawn; 0.", rich_help_panel=options.WORK
+        ),
+    ] = None,
+    starts: Annotated[
+        int | None,
+        typer.Option(
+            "--starts", metavar="N", help="Iteration starts; 1024.", rich_help_panel=options.WORK
+        ),
+    ] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option(
+            "--max-steps",
+            metavar="N",
+            help="Iterations before a start is unresolved; 2000.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    max_period: Annotated[
+        int | None,
+        typer.Option(
+            "--max-period",
+            metavar="N",
+            help="The longest cycle that is looked for; 64.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            "--samples",
+            metavar="N",
+            help="Inputs on which the signal is measured; 512.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    splits: Annotated[
+        int | None,
+        typer.Option(
+            "--splits",
+            metavar="N",
+            help="Random splits of the readout; 20.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            metavar="N",
+            help="0, one a core. No number depends on it.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    self_map: Annotated[
+        bool | None,
+        typer.Option(
+            "--self-map/--no-self-map",
+            help="Insist on iterating the network, or do not.",
+            show_default=False,
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    limit: options.Limits = None,
+    select: options.Select = None,
+    ignore: options.Ignore = None,
+    fail_on: options.FailOn = None,
+    config: options.Config = None,
+    format_: options.Format = None,
+    output: options.Outputs = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    ascii_only: options.Ascii = False,
+    width: options.Width = None,
+    timings: Annotated[
+        bool,
+        typer.Option(
+            "--timings",
+            help="Add the seconds spent; the same report is then not the same bytes.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
+    show_settings: options.ShowSettings = False,
+) -> int:
+    """Analyze a network: its weights, its signal, where it settles, what it reads out.
+
+    A model is a checkpoint (.pt, .pth, .safetensors, .npz) or a spec (.toml).
+    The weights are always looked at, the attractors where input and output have
+    one shape, the readout where there are --data.
+
+    \b
+      fpcheck analyze samples/autoencoder.pt --activation tanh
+      fpcheck analyze samples/autoencoder.npz --activation tanh -Q attractors
+      fpcheck analyze samples/crelu100.toml -f json -o report.json
+      fpcheck analyze samples/*.npz --activation tanh -o json=reports/
+
+    Exit code: 0 nothing reached --fail-on; 1 a finding did; 2 something cannot
+    be used; 3 nothing that was asked could be judged; 4 a bug; 130 interrupted.
+    """
+    configuration = read_configuration(
+        Path.cwd(),
+        config=config,
+        limits=limit or (),
+        flags={
+            "questions": question or None,
+            "seed": seed,
+            "starts": starts,
+            "max-steps": max_steps,
+            "max-period": max_period,
+            "samples": samples,
+            "splits": splits,
+            "threads": threads,
+            "self-map": self_map,
+            "select": select or None,
+            "ignore": ignore or None,
+            "fail-on": fail_on,
+        },
+    )
+    style = options.output_style(width=width, ascii_only=ascii_only, quiet=quiet, verbose=verbose)
+    chosen = tuple(models or ()) or configuration.models()
+    if show_settings:
+        show(options.settings_table(configuration, chosen[0] if chosen else ""))
+        return 0
+    if not chosen:
+        raise UsageError(
+            "no model was given", hint="fpcheck analyze MODEL, or models = [...] in fpcheck.toml"
+        )
+    plans = plan_outputs(format_, output or (), chosen)
+    flags = {
+        "data": data,
+        "target": target,
+        "spec": spec,
+        "activation": activation,
+        "output_activation": output_activation,
+        "key": key,
+        "layout": layout,
+        "timings": timings,
+    }
+    analysis = partial(analyze_one, flags, {"scale": scale, "centre": centre, "clip": clip})
+    return analyze_all(chosen, plans, configuration, analysis, style)

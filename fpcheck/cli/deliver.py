@@ -1,0 +1,66 @@
+"""A finished report to its outputs, and several reports to one index and one exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fpcheck.cli.outputs import Output, write_whole
+from fpcheck.cli.screen import say, show
+from fpcheck.report.report import Report
+from fpcheck.report.style import WIDTH, Style
+
+# Which of several exit codes tells most: something unreadable, then a failure, then nothing judged.
+GRAVEST = (4, 2, 1, 3, 0)
+
+
+def rendered(
+    report: Report, plan: Sequence[Output], style: Style
+) -> tuple[tuple[Output, str], ...]:
+    """Every output with its text; files of text have no colour and a fixed width."""
+    plain = replace(style, colour=False, width=WIDTH)
+    return tuple(
+        (output, _text(report, output.format, style if output.path is None else plain))
+        for output in plan
+    )
+
+
+def deliver(texts: Sequence[tuple[Output, str]], style: Style) -> None:
+    """Write every text to its output, and say on stderr which files were written.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
+    written = []
+    for output, text in texts:
+        if output.path is None:
+            show(text)
+        else:
+            write_whole(output.path, text)
+            written.append(str(output.path))
+    if written and not style.quiet:
+        say(f"Wrote {', '.join(written)}")
+
+
+def index_row(model: str, report: Report) -> tuple[str, ...]:
+    """One model's row of the index: name, verdict, errors, warnings, inconclusive, passed."""
+    failed = Counter(f.severity for f in report.findings if f.outcome == "fail")
+    outcomes = Counter(f.outcome for f in report.findings)
+    numbers = (failed["error"], failed["warning"], outcomes["inconclusive"], outcomes["pass"])
+    return (model, report.verdict, *(str(number) for number in numbers))
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The exit code of several models together."""
+    return next((code for code in GRAVEST if code in codes), 0)
+
+
+def _text(report: Report, form: str, style: Style) -> str:
+    if form == "json":
+        from fpcheck.report.document import write_json
+
+        return write_json(report.document)
+    from fpcheck.report.terminal import write_terminal
+
+    return write_terminal(report.document, style)

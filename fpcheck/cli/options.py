@@ -1,0 +1,174 @@
+"""The flags that several commands share, each under its heading of --help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from fpcheck.core.config import Configuration
+from fpcheck.core.errors import UsageError
+from fpcheck.report.style import Style
+
+MODEL = "Model"
+WORK = "What is done"
+JUDGING = "How it is judged"
+OUTPUT = "What is written"
+
+NARROWEST = 40
+
+Spec: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--spec", metavar="FILE", help="The skeleton, as TOML.", rich_help_panel=MODEL),
+]
+Activation: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--activation",
+        metavar="NAME",
+        help="Activation of the hidden layers: tanh, relu, 'crelu(1.04, 1.17)'.",
+        rich_help_panel=MODEL,
+    ),
+]
+OutputActivation: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--output-activation",
+        metavar="NAME",
+        help="Activation of the last layer; linear unless given.",
+        rich_help_panel=MODEL,
+    ),
+]
+Key: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="NAME",
+        help="Which of several state dicts in the file.",
+        rich_help_panel=MODEL,
+    ),
+]
+Layout: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--layout",
+        metavar="LAYOUT",
+        help="How square matrices lie: out_in or in_out.",
+        rich_help_panel=MODEL,
+    ),
+]
+Limits: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit", metavar="NAME=VALUE", help="Set a limit. Repeatable.", rich_help_panel=JUDGING
+    ),
+]
+Select: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--select", metavar="CODES", help="Only these rules: FP1, FP204.", rich_help_panel=JUDGING
+    ),
+]
+Ignore: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore", metavar="CODES", help="Not these rules: FP1, FP204.", rich_help_panel=JUDGING
+    ),
+]
+FailOn: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-on",
+        metavar="LEVEL",
+        help="Exit 1 from this level on: error (default), warning, info, never.",
+        rich_help_panel=JUDGING,
+    ),
+]
+Config: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings that come before fpcheck.toml and pyproject.toml.",
+        rich_help_panel=JUDGING,
+    ),
+]
+Format: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="terminal (default) or json.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Outputs: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="FILE instead of stdout; FORMAT=FILE besides stdout. Repeatable.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Quiet: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Only the verdict and the findings.", rich_help_panel=OUTPUT
+    ),
+]
+Verbose: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Also what passed; a traceback behind an error.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Ascii: TypeAlias = Annotated[
+    bool, typer.Option("--ascii", help="ASCII characters alone.", rich_help_panel=OUTPUT)
+]
+Width: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--width", metavar="N", help="Columns of the report.", rich_help_panel=OUTPUT),
+]
+ShowSettings: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--show-settings",
+        help="Print every setting and where it came from; analyze nothing.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
+def output_style(*, width: int | None, ascii_only: bool, quiet: bool, verbose: bool) -> Style:
+    """The style for stdout under these flags.
+
+    Raises:
+        UsageError: too narrow a width, or both quiet and verbose.
+    """
+    import os
+    import sys
+
+    from fpcheck.cli.screen import style_for
+
+    if width is not None and width < NARROWEST:
+        raise UsageError(f"--width must be at least {NARROWEST}, got {width}")
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose exclude each other")
+    return style_for(
+        sys.stdout, os.environ, width=width, ascii_only=ascii_only, quiet=quiet, verbose=verbose
+    )
+
+
+def settings_table(configuration: Configuration, model: str) -> str:
+    """Every setting, its value and where it came from, in aligned columns."""
+    rows = (("setting", "value", "from"), *configuration.rows(model))
+    widths = [max(len(row[i]) for row in rows) for i in range(2)]
+    lines = [f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in rows]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,26 @@
+"""`fpcheck warm`: compile the kernels now, so that no later run has to."""
+
+from __future__ import annotations
+
+from threading import Event
+
+from fpcheck.cli.screen import show
+
+
+def warm() -> int:
+    """Compile the kernels into the cache, once a machine and version.
+
+    \b
+      fpcheck warm
+    """
+    from fpcheck.cli.interrupt import interruptible
+    from fpcheck.cli.progress import progress
+    from fpcheck.kernels.cache import cache_folder
+    from fpcheck.kernels.warm import warm_kernels
+
+    stop = Event()
+    with progress(stop) as (monitor, _), interruptible(stop):
+        compiled = warm_kernels(monitor)
+    done = f"compiled {compiled} kernels" if compiled else "every kernel was in the cache"
+    show(f"{done}: {cache_folder()}\n")
+    return 0

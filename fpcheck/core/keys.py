@@ -1,0 +1,115 @@
+"""The keys of a configuration file, which are also flags: their names, types and ranges."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fpcheck.core.limits import GATES, check_prefixes
+from fpcheck.core.nearest import did_you_mean
+from fpcheck.core.settings import QUESTIONS, Settings
+
+# Turns what a file or a flag holds into the value of a setting; ValueError says what is wrong.
+Reader: TypeAlias = Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key `name`, the field of Settings that it sets ("" for none) and its reader."""
+
+    name: str
+    field: str
+    read: Reader
+    hint: str = ""
+
+    @property
+    def default(self) -> object:
+        """What holds when nobody sets the key."""
+        return DEFAULTS.get(self.field, ())
+
+
+def whole(minimum: int) -> Reader:
+    """A reader of whole numbers from `minimum` on."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"must be a whole number, got {value!r}")
+        if value < minimum:
+            raise ValueError(f"must be at least {minimum}, got {value}")
+        return value
+
+    return read
+
+
+def one_of(names: Iterable[str]) -> Reader:
+    """A reader of one of `names`."""
+    known = tuple(names)
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value not in known:
+            near = did_you_mean(value, known) if isinstance(value, str) else ""
+            raise ValueError(
+                f"must be one of {', '.join(known)}, got {value!r}"
+                + (f"; {near}" if near.startswith("did") else "")
+            )
+        return value
+
+    return read
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """One string or a list of strings as a tuple."""
+    entries = [value] if isinstance(value, str) else value
+    if not isinstance(entries, list | tuple) or not all(isinstance(e, str) for e in entries):
+        raise ValueError(f"must be a list of strings, got {value!r}")
+    return tuple(str(entry) for entry in entries)
+
+
+def codes(value: object) -> tuple[str, ...]:
+    """Code prefixes, each of some rule; `FP1,FP204` counts as two."""
+    return check_prefixes(
+        part for entry in texts(value) for part in entry.split(",") if part.strip()
+    )
+
+
+def questions(value: object) -> tuple[str, ...]:
+    """Questions, in the order in which they are measured and without repeats."""
+    read = one_of(QUESTIONS)
+    asked = {
+        read(part.strip()) for entry in texts(value) for part in entry.split(",") if part.strip()
+    }
+    return tuple(question for question in QUESTIONS if question in asked)
+
+
+def truth(value: object) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, got {value!r}")
+    return value
+
+
+KEYS: tuple[Key, ...] = (
+    Key("models", "", texts, "a list of files or globs, relative to the configuration file"),
+    Key("questions", "questions", questions),
+    Key("seed", "seed", whole(0), "the same seed gives the same report"),
+    Key("starts", "starts", whole(1), "1024 is the default; fewer starts give wider intervals"),
+    Key("max-steps", "max_steps", whole(1), "2000 is the default"),
+    Key("max-period", "max_period", whole(1), "64 is the default; 1 looks for no cycles"),
+    Key("samples", "samples", whole(2), "512 is the default; an interval needs at least two"),
+    Key("splits", "splits", whole(2), "20 is the default; an interval needs at least two"),
+    Key("self-map", "self_map", truth, "leave it out to iterate wherever the shapes agree"),
+    Key("threads", "threads", whole(0), "0 takes one thread a core; no number depends on it"),
+    Key("select", "select", codes, "prefixes such as FP1 or whole codes such as FP102"),
+    Key("ignore", "ignore", codes, "prefixes such as FP1 or whole codes such as FP102"),
+    Key("fail-on", "fail_on", one_of(GATES)),
+)
+TABLES = ("limits", "levels", "per-model")
+ALIASES = {"question": "questions"}
+BY_NAME = {key.name: key for key in KEYS}
+DEFAULTS: dict[str, object] = {
+    field.name: field.default
+    for field in dataclasses.fields(Settings)
+    if field.default is not dataclasses.MISSING
+}

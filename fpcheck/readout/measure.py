@@ -1,0 +1,145 @@
+"""The readout question: is the last layer, fitted again on the frozen features, enough?"""
+
+from __future__ import annotations
+
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from fpcheck.core.errors import UsageError
+from fpcheck.core.memory import require_memory
+from fpcheck.core.progress import Monitor
+from fpcheck.core.settings import Settings
+from fpcheck.network.data import Data, fit_to
+from fpcheck.network.network import Network
+from fpcheck.network.skeleton import Dense, Skeleton
+from fpcheck.readout.baselines import bottleneck
+from fpcheck.readout.estimate import summarised
+from fpcheck.readout.features import Table, frozen_features, last_dense, prepared
+from fpcheck.readout.problem import Problem, choose_problem, own_predictions
+from fpcheck.readout.result import ReadoutResult, Skipped
+from fpcheck.readout.ridge import working_memory
+from fpcheck.readout.splits import Split, random_split
+from fpcheck.readout.trial import Models, Trial, run_trial
+
+MIN_ROWS = 20  # fewer leave held-out scores that no interval can make honest
+FROM_SPEC = "the weights are drawn from a spec, so nothing was trained"
+OWN_SCORE = (
+    "the network as it is may have been trained on these very rows; its score is then no forecast"
+)
+
+
+def measure(
+    network: Network,
+    data: Data,
+    settings: Settings,
+    rng: np.random.Generator,
+    monitor: Monitor,
+    *,
+    trained: bool = True,
+) -> ReadoutResult | Skipped:
+    """Held-out scores of the last layer fitted again, of simpler models and of the network itself.
+
+    Args:
+        network: its last layer is dense.
+        data: rows with targets; without targets, a self-map is asked to reproduce its rows.
+        settings: splits, test_share, self_map and threads are used.
+        rng: every split draws from a child of its own (`Generator.spawn`).
+        monitor: hears of every split.
+        trained: whether the weights come from a file; else the network's own score says nothing.
+
+    Raises:
+        DataError: the rows do not fit the network's input.
+        UsageError: fewer than two splits, or a share of held-out rows outside (0, 1).
+        MemoryLimitError: the work does not fit into memory.
+    """
+    _check(settings)
+    skeleton = network.skeleton
+    data = fit_to(data, skeleton.input_shape)
+    last = last_dense(skeleton)
+    if isinstance(last, str):
+        return Skipped(last)
+    problem = choose_problem(data, skeleton, settings.self_map)
+    if isinstance(problem, str):
+        return Skipped(problem)
+    if data.rows < MIN_ROWS:
+        return Skipped(f"{data.name} has {data.rows} rows; a held-out score needs {MIN_ROWS}")
+    if problem.copies_input and last.inputs[0] == skeleton.nodes[0].name:
+        return Skipped(f"'{last.name}' sees the input itself, which is also its target; pass y")
+    frozen = frozen_features(network, data.inputs, last, monitor)
+    if not np.isfinite(frozen.features).all():
+        return Skipped(f"the values that enter '{last.name}' are not finite on these rows")
+    _require_room(data.rows, max(frozen.features.shape[1], network.program.input_size), settings)
+    models = Models(
+        last_layer=prepared(frozen.features),
+        linear=_linear(problem, data, skeleton, last),
+        own=own_predictions(problem, skeleton, frozen.outputs) if trained else FROM_SPEC,
+    )
+    splits = [
+        random_split(data.rows, settings.test_share, child, problem.labels)
+        for child in rng.spawn(settings.splits)
+    ]
+    trials = _run(problem, models, splits, settings, monitor)
+    if not all(math.isfinite(one.held_out.value) for trial in trials for one in trial.values()):
+        return Skipped("the targets of some held-out rows do not vary, so they have no R^2")
+    notes = (*data.notes, *((OWN_SCORE,) if not isinstance(models.own, str) else ()))
+    return summarised(problem, models, trials, last=last, split=splits[0], notes=notes)
+
+
+def _linear(problem: Problem, data: Data, skeleton: Skeleton, last: Dense) -> Table | int | str:
+    """The linear model beside the last layer: its inputs, its width, or why there is none."""
+    if last.inputs[0] == skeleton.nodes[0].name:
+        return "the network has one layer, so its last layer is the linear model"
+    inputs = data.inputs.reshape(data.rows, -1)
+    if not problem.copies_input:
+        return prepared(inputs)
+    rank = bottleneck(skeleton)
+    if rank < inputs.shape[1]:
+        return rank
+    return "a linear model without a bottleneck copies its input"
+
+
+def _run(
+    problem: Problem, models: Models, splits: list[Split], settings: Settings, monitor: Monitor
+) -> list[dict[str, Trial]]:
+    """The trials of all splits in their order, whatever the number of threads."""
+
+    def one(split: Split) -> dict[str, Trial]:
+        monitor.check()
+        return run_trial(problem, models, split)
+
+    trials: list[dict[str, Trial]] = []
+    with ThreadPoolExecutor(_threads(settings)) as pool:
+        try:
+            for done, trial in enumerate(pool.map(one, splits)):
+                trials.append(trial)
+                monitor.report("readout, random splits", done + 1, len(splits))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return trials
+
+
+def _threads(settings: Settings) -> int:
+    return max(1, min(settings.threads or os.cpu_count() or 1, settings.splits))
+
+
+def _require_room(rows: int, width: int, settings: Settings) -> None:
+    """Refuse work that does not fit: two tables, their spectra, and a fit in every thread."""
+    side = min(rows, width)
+    tables = 8.0 * (3.0 * rows * width + 3.0 * side * side)
+    fits = _threads(settings) * working_memory(rows, side)
+    require_memory(tables + fits, f"the readout of {rows} rows of {width} features")
+
+
+def _check(settings: Settings) -> None:
+    if settings.splits < 2:
+        raise UsageError(
+            f"{settings.splits} random splits of the readout; an interval needs two or more"
+        )
+    if not 0.0 < settings.test_share < 1.0:
+        raise UsageError(
+            f"a share of {settings.test_share:g} of the rows held out is not between 0 and 1"
+        )

@@ -1,0 +1,199 @@
+"""The signal section of a report as tables and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fpcheck.core.findings import Finding
+from fpcheck.core.plain import Section
+from fpcheck.core.tables import Column, Note, Panel, Table
+
+TITLE = "Signal"
+COLUMNS = (
+    Column("layer", "left"),
+    Column("act", "left", priority=5),
+    Column("q"),
+    Column("95% CI", priority=4),
+    Column("q theory", priority=1),
+    Column("χ₁"),
+    Column("corr", priority=3),
+    Column("active", priority=1),
+    Column("sat", priority=2),
+    Column("gradient"),
+    Column("rule", "left"),
+)
+# Networks of more layers show their ends and what stands out, the report holds all.
+SHOWN = 16
+ENDS = 4
+OUTSTANDING = 6
+# Measured and predicted q that differ by more than this factor are remarked upon.
+DEPARTURE = 3.0
+
+Row = Mapping[str, Any]
+
+
+def view(section: Section, findings: tuple[Finding, ...]) -> Panel:
+    """The panel of the signal section, or why there is none."""
+    if "skipped" in section:
+        return Panel(TITLE, "skipped", (Note(str(section["skipped"])),))
+    measured = section["measured"]
+    table = Table(
+        "Pre-activations by layer",
+        COLUMNS,
+        tuple(_rows(section, findings)),
+        "q, corr (of two inputs), active, sat, gradient: sampled; q theory, χ₁: infinite width, "
+        "numerical",
+    )
+    notes = (
+        *_theory_notes(section["theory"]),
+        *_departure(section["theory"], measured["layers"]),
+        *_jacobian_notes(section["jacobian"]),
+    )
+    gradient = measured["gradient"]
+    if gradient != "measured":
+        notes = (*notes, Note(f"No gradients: {gradient}."))
+    return Panel(TITLE, f"on {measured['source']}", (table, *notes))
+
+
+def _rows(section: Section, findings: tuple[Finding, ...]) -> Iterator[tuple[str, ...]]:
+    layers = section["measured"]["layers"]
+    predicted = _by_name(section["theory"])
+    rules = _rules(findings)
+    shown = _shown(layers, rules)
+    last = -1
+    for index in shown:
+        hidden = index - last - 1
+        if hidden:
+            yield (f"… {hidden} more", *[""] * (len(COLUMNS) - 1))
+        row = layers[index]
+        yield _cells(row, predicted.get(row["name"], {}), rules.get(row["name"], "ok"))
+        last = index
+
+
+def _shown(layers: list[Row], rules: Mapping[str, str]) -> list[int]:
+    """The indices shown: all, or both ends, the layers that rules name, and extremes of q."""
+    if len(layers) <= SHOWN:
+        return list(range(len(layers)))
+    middle = range(ENDS, len(layers) - ENDS)
+    named = [i for i in middle if layers[i]["name"] in rules]
+    sizes = {i: layers[i]["q"] for i in middle if layers[i]["q"] is not None}
+    extreme = (
+        [min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)] if sizes else []
+    )
+    kept = {*range(ENDS), *range(len(layers) - ENDS, len(layers))}
+    return sorted(kept.union((named + extreme)[:OUTSTANDING]))
+
+
+def _cells(row: Row, predicted: Row, rule: str) -> tuple[str, ...]:
+    return (
+        str(row["name"]),
+        "linear" if row["activation"] == "identity" else str(row["activation"]),
+        _number(row["q"]),
+        f"{_number(row['q_low'])}–{_number(row['q_high'])}",
+        _number(predicted.get("q")),
+        _number(predicted.get("chi1")),
+        _correlation(row["c"]),
+        _percent(row["active_fraction"]),
+        _percent(row["saturated_fraction"]),
+        _number(row["gradient_norm"]),
+        rule,
+    )
+
+
+def _rules(findings: tuple[Finding, ...]) -> dict[str, str]:
+    """The first code that failed in a layer, by the layer's name."""
+    codes: dict[str, str] = {}
+    for each in findings:
+        if each.code.startswith("FP1") and each.outcome == "fail":
+            place, _, name = each.where.partition(" ")
+            if place == "layer":
+                codes.setdefault(name, each.code)
+    return codes
+
+
+def _theory_notes(theory: Section) -> Iterator[Note]:
+    if "skipped" in theory:
+        yield Note(f"Infinite width: {theory['skipped']}.")
+        return
+    parts = []
+    if theory["phase"] != "none":
+        parts.append(f"{theory['phase']} phase")
+    if theory["q_star"] is not None:
+        parts.append(f"q* = {_number(theory['q_star'])}")
+    if theory["chi1"] is not None:
+        parts.append(f"χ₁ = {theory['chi1']:.4g}")
+    if theory["c_star"] is not None:
+        parts.append(f"c* = {theory['c_star']:.4g}")
+    parts.append(_depth(theory))
+    summary = ", ".join(part for part in parts if part)
+    if summary:
+        yield Note(f"Infinite width, by {theory['basis']}: {summary} (numerical).")
+    several = [p for p in theory["fixed_points"] if p["q"] > 0.0]
+    if len(several) > 1:
+        places = ", ".join(
+            f"{_number(p['q'])} ({'stable' if p['stable'] else 'unstable'})" for p in several
+        )
+        yield Note(f"The variance map has several fixed points: q = {places}.")
+    notes = list(theory["notes"])
+    for row in theory["layers"]:
+        if row["note"] and not any(row["note"] in text for text in notes):
+            notes.append(row["note"])
+    for text in notes:
+        yield Note(f"{text if text.startswith('q ') else text[0].upper() + text[1:]}.")
+
+
+def _departure(theory: Section, layers: list[Row]) -> Iterator[Note]:
+    """Where measured and predicted q part: the weights are not independent of the inputs."""
+    predicted = _by_name(theory)
+    factors = [
+        (max(ratio, 1.0 / ratio), row["name"])
+        for row in layers
+        if row["q"] and predicted.get(row["name"], {}).get("q")
+        for ratio in (row["q"] / predicted[row["name"]]["q"],)
+    ]
+    if factors and max(factors)[0] > DEPARTURE:
+        factor, name = max(factors)
+        yield Note(
+            f"q and q theory differ by up to a factor {factor:.2g} (layer {name}): the theory is for "
+            "wide layers of independent weights, which trained ones are not."
+        )
+
+
+def _depth(theory: Section) -> str:
+    if theory.get("usable_depth_status") == "inf":
+        return "no limit on depth from correlations"
+    if theory["usable_depth"] is None:
+        return ""
+    return f"usable depth {theory['usable_depth']:.3g} of {theory['depth']} layers"
+
+
+def _jacobian_notes(jacobian: Section | None) -> Iterator[Note]:
+    if jacobian is None:
+        return
+    if "skipped" in jacobian:
+        yield Note(f"Jacobian: {jacobian['skipped']}.")
+        return
+    values = jacobian["singular_values"]
+    condition = "infinite" if jacobian["condition"] is None else f"{jacobian['condition']:.3g}"
+    yield Note(
+        f"Jacobian at {jacobian['points']} inputs: singular values {_number(values['min'])} to "
+        f"{_number(values['max'])}, median {_number(values['median'])}; rank "
+        f"{jacobian['rank']:g}, condition {condition} (numerical)."
+    )
+
+
+def _by_name(theory: Section) -> dict[str, Row]:
+    return {row["name"]: row for row in theory.get("layers", ())}
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _correlation(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"

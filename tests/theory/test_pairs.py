@@ -1,0 +1,116 @@
+"""Expectations over correlated pairs, against closed forms, Price's theorem and simulation."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from fpcheck.core.errors import UnsupportedOperationError
+from fpcheck.network.activations import parse_activation
+from fpcheck.theory import moments
+from fpcheck.theory.closed_forms import closed_forms
+from fpcheck.theory.pairs import _shared, pair_moment, pair_slope_moment, smoothed
+
+CLOSED = ["relu", "leaky_relu(0.2)", "gelu", "erf", "sin", "identity"]
+QUADRATURE = ["tanh", "silu", "elu", "softsign", "hardtanh", "crelu(1,1.25)", "soft_threshold(0.5)"]
+PAIRS = [(1e-8, 1e-8), (0.3, 0.3), (1.0, 4.0), (50.0, 50.0), (1e8, 1e6)]
+CORRELATIONS = [-1.0, -0.4, 0.3, 0.95, 1.0 - 1e-9]
+
+
+@pytest.mark.parametrize("name", CLOSED)
+@pytest.mark.parametrize("c", CORRELATIONS)
+def test_the_split_into_shared_and_private_parts_gives_the_closed_forms(name: str, c: float):
+    f = parse_activation(name)
+    forms = closed_forms(f)
+    assert forms is not None
+    assert forms.pair_slope is not None
+    for q1, q2 in PAIRS:
+        if name == "sin" and q1 > 100.0:  # no quadrature follows its oscillation; the form does
+            continue
+        size = math.sqrt(moments.second_moment(f, q1) * moments.second_moment(f, q2))
+        assert abs(_shared(f, q1, q2, c, False) - forms.pair(q1, q2, c, f.p0)) <= 1e-13 * size
+        size = math.sqrt(moments.slope_moment(f, q1) * moments.slope_moment(f, q2))
+        assert abs(_shared(f, q1, q2, c, True) - forms.pair_slope(q1, q2, c, f.p0)) <= 1e-13 * size
+
+
+@pytest.mark.parametrize("name", [*QUADRATURE, *CLOSED])
+@pytest.mark.parametrize(("q1", "q2"), [(0.3, 0.3), (1.0, 4.0), (50.0, 20.0)])
+def test_the_slope_is_the_derivative_with_respect_to_the_covariance(name: str, q1, q2):
+    """Price's theorem."""
+    f, h = parse_activation(name), 1e-4
+    for c in (-0.6, 0.1, 0.8):
+        quotient = (pair_moment(f, q1, q2, c + h) - pair_moment(f, q1, q2, c - h)) / (2 * h)
+        assert pair_slope_moment(f, q1, q2, c) * math.sqrt(q1 * q2) == pytest.approx(
+            quotient, rel=3e-6, abs=1e-9
+        )
+
+
+@pytest.mark.parametrize("name", QUADRATURE)
+def test_full_correlation_gives_the_second_moment_and_none_the_squared_mean(name: str):
+    f = parse_activation(name)
+    for q in (1e-6, 0.5, 40.0):
+        near = pair_moment(f, q, q, 1.0 - 1e-14)
+        assert near == pytest.approx(moments.second_moment(f, q), rel=1e-9)
+        assert pair_moment(f, q, q, 1.0) == moments.second_moment(f, q)
+        assert pair_moment(f, q, q, 0.0) == pytest.approx(moments.mean(f, q) ** 2, abs=1e-14)
+        tiny = pair_moment(f, q, q, 1e-12)
+        assert tiny == pytest.approx(moments.mean(f, q) ** 2, abs=1e-11 * max(1.0, q))
+
+
+@pytest.mark.parametrize("name", ["tanh", "crelu(1,1.25)", "gelu"])
+def test_pairs_of_unequal_variance_agree_with_a_double_integral(name: str):
+    f = parse_activation(name)
+    q1, q2, c = 0.8, 2.5, 0.45
+
+    def phi(x):
+        return float(f.phi(np.array([float(x)]))[0])
+
+    marks = sorted({-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0, *(t / math.sqrt(q1) for t in f.kinks)})
+
+    def inner(z):
+        mean, spread = c * math.sqrt(q2) * z, math.sqrt(q2 * (1 - c * c))
+        v = np.array([math.sqrt(q1) * float(z)])
+        given = smoothed(f, np.array([float(mean)]), spread**2)
+        return float(f.phi(v)[0]) * float(given[0]) * mp.npdf(z)
+
+    expected = mp.quad(inner, marks, maxdegree=5)
+    assert pair_moment(f, q1, q2, c) == pytest.approx(float(expected), rel=1e-8)
+    assert phi(0.0) == pytest.approx(float(f.phi(np.zeros(1))[0]))
+
+
+def test_simulated_pairs_of_tanh_agree():
+    rng = np.random.default_rng(3)
+    q1, q2, c, n = 1.3, 0.6, -0.7, 400_000
+    z = rng.standard_normal((2, n))
+    x, y = math.sqrt(q1) * z[0], math.sqrt(q2) * (c * z[0] + math.sqrt(1 - c * c) * z[1])
+    products = np.tanh(x) * np.tanh(y)
+    error = products.std() / math.sqrt(n)
+    assert abs(products.mean() - pair_moment(parse_activation("tanh"), q1, q2, c)) < 4.5 * error
+
+
+@pytest.mark.parametrize("v", [0.0, 1e-10, 0.3, 25.0, 1e10])
+@pytest.mark.parametrize("name", ["hardtanh", "elu", "softsign", "tanh", "crelu(1,1.25)"])
+def test_a_smoothed_function_averages_to_the_function_s_mean(name: str, v: float):
+    """E over mu ~ N(0, q - v) of the smoothed function is E phi at q."""
+    f = parse_activation(name)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(150)
+    spread = 0.1 * math.sqrt(v) if v else 1.0
+    if v == 0.0:  # nothing is smoothed
+        np.testing.assert_array_equal(smoothed(f, nodes, v), f.phi(nodes))
+        return
+    average = float(weights @ smoothed(f, spread * nodes, v)) / math.sqrt(2.0 * math.pi)
+    size = math.sqrt(moments.second_moment(f, v + spread**2))
+    assert abs(average - moments.mean(f, v + spread**2)) < 1e-9 * size
+
+
+def test_bad_arguments_are_refused():
+    f = parse_activation("tanh")
+    with pytest.raises(ValueError, match="correlation"):
+        pair_moment(f, 1.0, 1.0, 1.5)
+    with pytest.raises(ValueError, match="variances"):
+        pair_moment(f, -1.0, 1.0, 0.5)
+    with pytest.raises(UnsupportedOperationError, match="not defined"):
+        pair_slope_moment(parse_activation("step"), 1.0, 1.0, 0.5)
