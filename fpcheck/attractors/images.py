@@ -1,7 +1,4 @@
-"""How a network maps a block of states: packed for one kernel, by BLAS, or by its program.
-
-A block of states is (n, lanes), the starts side by side as columns.
-"""
+"""How a network maps a block of states: packed for one kernel, by BLAS, or by its program."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.kernels import chain as kernel
-from fpcheck.kernels.elementwise import apply_shifted
+from fpcheck.kernels.elementwise import apply
 from fpcheck.kernels.opcodes import EXPONENTIAL, FAMILY_OF, NORMAL, PERIODIC
 from fpcheck.network.program import DenseLayer, Program, forward
 
 Array: TypeAlias = NDArray[np.float64]
-# image(x, y, running) writes f of the first `running` columns of x into those of y.
-Image: TypeAlias = Callable[[Array, Array, int], None]
+# image(x, y) writes f(x) into y; both (k, n), one state a row.
+Image: TypeAlias = Callable[[Array, Array], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +55,26 @@ def pack_chain(chain: tuple[DenseLayer, ...]) -> PackedChain:
     )
 
 
-def chain_image(chain: tuple[DenseLayer, ...], lanes: int) -> Image:
-    """The map of a chain by BLAS products, each followed by one pass for bias and activation."""
-    scratch = [np.zeros((layer.weight_t.shape[1], lanes)) for layer in chain[:-1]]
+def chain_image(chain: tuple[DenseLayer, ...], rows: int) -> Image:
+    """The map of a chain by BLAS products, for blocks of at most `rows` states."""
+    scratch = [np.empty((rows, layer.weight_t.shape[1])) for layer in chain[:-1]]
 
-    def image(x: Array, y: Array, running: int) -> None:
-        # Whole vectors only, so that no pass ends in single elements.
-        columns = min(lanes, -(-running // kernel.LANE_BLOCK) * kernel.LANE_BLOCK)
+    def image(x: Array, y: Array) -> None:
         source = x
-        for layer, target in zip(chain, [*scratch, y], strict=True):
-            np.matmul(layer.weight_t.T, source[:, :columns], out=target[:, :columns])
-            apply_shifted(layer.opcode, layer.p0, layer.p1, target, columns, layer.bias)
+        for layer, target in zip(chain, [*(z[: len(x)] for z in scratch), y], strict=True):
+            np.matmul(source, layer.weight_t, out=target)
+            target += layer.bias
+            apply(layer.opcode, layer.p0, layer.p1, target, target)
             source = target
 
     return image
 
 
-def program_image(program: Program, lanes: int) -> Image:
-    """The map of any program, whose rows are states."""
+def program_image(program: Program, rows: int) -> Image:
+    """The map of any program; `rows` does not matter to it."""
     shape = program.skeleton.input_shape
 
-    def image(x: Array, y: Array, running: int) -> None:
-        rows = np.ascontiguousarray(x[:, :running].T).reshape(running, *shape)
-        y[:, :running] = forward(program, rows).reshape(running, -1).T
+    def image(x: Array, y: Array) -> None:
+        y[:] = forward(program, x.reshape(len(x), *shape)).reshape(y.shape)
 
     return image

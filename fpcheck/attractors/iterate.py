@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,11 @@ from fpcheck.kernels.chain import iterate_chain
 from fpcheck.network.program import DenseLayer, Program, dense_chain
 
 Array: TypeAlias = NDArray[np.float64]
-Body: TypeAlias = Callable[["_Lanes", int, NDArray[np.uint8], "Iterated"], None]
+Flag: TypeAlias = NDArray[np.uint8]  # one entry, set to stop
+# What `settle` takes: atol, rtol, noise, bound, max_steps, max_period.
+Rule: TypeAlias = tuple[float, float, float, float, int, int]
+# body(starts, result, stop) iterates one block of starts and writes their ends.
+Body: TypeAlias = Callable[[Array, "Iterated", Flag], None]
 
 # Starts that run side by side. Fixed, never by the number of threads: a product's last bits depend
 # on how many rows it has. At 256 a tanh layer of width 8 takes 14 ns a start, at 128 16, at 64 20.
@@ -97,10 +102,11 @@ def iterate_starts(
     _check(program, starts)
     chain = dense_chain(program)
     rule = _rule(settings)
+    narrow = chain is not None and _is_narrow(chain)
     body: Body
     if chain is None:
         body = partial(_by_steps, partial(program_image, program), rule)
-    elif _is_narrow(chain):
+    elif narrow:
         body = partial(_in_one_kernel, chain, rule)
     else:
         body = partial(_by_steps, partial(chain_image, chain), rule)
@@ -111,7 +117,9 @@ def iterate_starts(
         periods=np.empty(k, np.int32),
         steps=np.empty(k, np.int32),
     )
-    _run_blocks(body, starts, result, settings.threads, monitor)
+    # Looking for the libraries to hold costs a millisecond, which a narrow chain may not take.
+    with nullcontext() if narrow else threadpool_limits(1, user_api="blas"):
+        _run_blocks(body, starts, result, settings.threads, monitor)
     return result
 
 
@@ -124,8 +132,7 @@ def _check(program: Program, starts: Array) -> None:
         )
 
 
-def _rule(settings: Settings) -> tuple[float, float, float, float, int, int]:
-    """What `settle` takes: atol, rtol, noise, bound, max_steps, max_period."""
+def _rule(settings: Settings) -> Rule:
     epsilon = float(np.finfo(np.float64).eps)
     noise = min(1.0, NOISE_ROUNDINGS * epsilon / max(settings.rtol, epsilon))
     return settings.atol, settings.rtol, noise, BOUND, settings.max_steps, settings.max_period
@@ -143,10 +150,7 @@ def _run_blocks(
     total = len(starts)
     stop = np.zeros(1, np.uint8)
     blocks = [slice(begin, min(begin + LANES, total)) for begin in range(0, total, LANES)]
-    with (
-        threadpool_limits(1, user_api="blas"),
-        ThreadPoolExecutor(threads or _cores()) as pool,
-    ):
+    with ThreadPoolExecutor(threads or available_cores()) as pool:
         try:
             pending = {
                 pool.submit(_run_block, body, starts[block], _part(result, block), stop): block
@@ -173,7 +177,8 @@ def _collect(pending: dict[Future[None], slice], total: int, monitor: Monitor) -
             monitor.report("iterating starts", done, total)
 
 
-def _cores() -> int:
+def available_cores() -> int:
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -185,15 +190,15 @@ def _part(result: Iterated, block: slice) -> Iterated:
     )
 
 
-def _run_block(body: Body, starts: Array, result: Iterated, stop: NDArray[np.uint8]) -> None:
+def _run_block(body: Body, starts: Array, result: Iterated, stop: Flag) -> None:
     # Diverging starts overflow on purpose; the kernels see to it that none passes for settled.
     with np.errstate(all="ignore"):
-        body(_new_lanes(starts), len(starts), stop, result)
+        body(starts, result, stop)
 
 
-def _new_lanes(starts: Array) -> _Lanes:
+def _new_lanes(starts: Array, order: Literal["C", "F"]) -> _Lanes:
     k, n = starts.shape
-    x = np.zeros((n, COLUMNS))
+    x = np.zeros((n, COLUMNS), order=order)
     x[:, :k] = starts.T
     clock = np.zeros((kernel.CLOCK_ROWS, COLUMNS), np.int64)
     clock[kernel.START, :k] = np.arange(k)
@@ -201,8 +206,8 @@ def _new_lanes(starts: Array) -> _Lanes:
     clock[kernel.DUE] = 1
     return _Lanes(
         x=x,
-        y=np.zeros((n, COLUMNS)),
-        reference=x.copy(),
+        y=np.zeros_like(x),
+        reference=x.copy(order=order),
         clock=clock,
         gauge=np.zeros((kernel.GAUGE_ROWS, COLUMNS)),
         attention=np.zeros(COLUMNS, np.uint8),
@@ -210,35 +215,29 @@ def _new_lanes(starts: Array) -> _Lanes:
 
 
 def _in_one_kernel(
-    chain: tuple[DenseLayer, ...],
-    rule: tuple[float, float, float, float, int, int],
-    lanes: _Lanes,
-    running: int,
-    stop: NDArray[np.uint8],
-    result: Iterated,
+    chain: tuple[DenseLayer, ...], rule: Rule, starts: Array, result: Iterated, stop: Flag
 ) -> None:
     packed = pack_chain(chain)
+    lanes = _new_lanes(starts, "C")
     hidden = np.zeros((packed.widest, COLUMNS))
     iterate_chain(
         packed.table, packed.weights, packed.biases, packed.parameters,
         lanes.x, lanes.y, lanes.reference, hidden, np.zeros_like(hidden),
-        lanes.clock, lanes.gauge, lanes.attention, running, stop, *rule,
+        lanes.clock, lanes.gauge, lanes.attention, len(starts), stop, *rule,
         result.states, result.fates, result.periods, result.steps, *packed.families,
     )  # fmt: skip
 
 
 def _by_steps(
-    make_image: Callable[[int], Image],
-    rule: tuple[float, float, float, float, int, int],
-    lanes: _Lanes,
-    running: int,
-    stop: NDArray[np.uint8],
-    result: Iterated,
+    make_image: Callable[[int], Image], rule: Rule, starts: Array, result: Iterated, stop: Flag
 ) -> None:
-    x, y = lanes.x, lanes.y
-    image = make_image(COLUMNS)
+    # A lane's entries lie together, as the rows of a product: BLAS takes 32 rows of 1024 entries
+    # at twice the rate of 32 columns.
+    lanes = _new_lanes(starts, "F")
+    x, y, running = lanes.x, lanes.y, len(starts)
+    image = make_image(running)
     while running and not stop[0]:
-        image(x, y, running)
+        image(x.T[:running], y.T[:running])
         running = kernel.settle(
             x, y, lanes.reference, lanes.clock, lanes.gauge, lanes.attention, running, *rule,
             result.states, result.fates, result.periods, result.steps,

@@ -43,18 +43,6 @@ def apply(
         PASSES[opcodes.FAMILY_OF[opcode]](opcode, _flat(out), out.size, NO_SHIFT, p0, p1)
 
 
-def apply_shifted(
-    opcode: int,
-    p0: float,
-    p1: float,
-    x: NDArray[np.float64],
-    columns: int,
-    shift: NDArray[np.float64],
-) -> None:
-    """Replace x[i, j] by phi(x[i, j] + shift[i]) for j < columns. x: (n, columns or more)."""
-    PASSES[opcodes.FAMILY_OF[opcode]](opcode, x, columns, shift, p0, p1)
-
-
 def slope(
     opcode: int, p0: float, p1: float, x: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:

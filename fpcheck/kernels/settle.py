@@ -1,6 +1,7 @@
 """What becomes of each start after a step of the iteration: the one place that decides.
 
-A block holds its running starts as columns ("lanes"): state, image and reference are (n, lanes).
+A block holds its running starts as columns ("lanes"): state, image and reference are (n, lanes),
+in C order where lanes lie side by side in memory, in Fortran order where each lane's entries do.
 A finished lane is recorded and the last running lane takes its place, so that the running ones
 stay side by side. How a start ends:
 
@@ -102,9 +103,14 @@ def _largest_bits(y, clock, running):
     for lane in range(running):
         clock[STEP, lane] += 1
     largest = np.int64(0)
-    for i in range(y.shape[0]):
+    if y.strides[0] > y.strides[1]:
+        for i in range(y.shape[0]):
+            for lane in range(running):
+                largest = max(largest, bits_of(y[i, lane]) & MAGNITUDE_BITS)
+    else:
         for lane in range(running):
-            largest = max(largest, bits_of(y[i, lane]) & MAGNITUDE_BITS)
+            for i in range(y.shape[0]):
+                largest = max(largest, bits_of(y[i, lane]) & MAGNITUDE_BITS)
     return largest
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from typing import Literal
+
 import numpy as np
 
 from fpcheck.core.progress import Monitor
@@ -51,15 +53,15 @@ _SAMPLES = {
 }
 
 
-def _block() -> tuple[object, ...]:
-    """x, y, reference of one entry and one lane, and what `settle` keeps beside them."""
+def _block(order: Literal["C", "F"]) -> tuple[object, ...]:
+    """x, y, reference of two entries and two lanes, and what `settle` keeps beside them."""
     return (
-        np.zeros((1, 1)),
-        np.zeros((1, 1)),
-        np.zeros((1, 1)),
-        np.zeros((settle.CLOCK_ROWS, 1), np.int64),
-        np.zeros((settle.GAUGE_ROWS, 1)),
-        np.zeros(1, np.uint8),
+        np.zeros((2, 2), order=order),
+        np.zeros((2, 2), order=order),
+        np.zeros((2, 2), order=order),
+        np.zeros((settle.CLOCK_ROWS, 2), np.int64),
+        np.zeros((settle.GAUGE_ROWS, 2)),
+        np.zeros(2, np.uint8),
     )
 
 
@@ -71,11 +73,11 @@ def _ends() -> tuple[object, ...]:
 
 
 def _warm_settle() -> None:
-    settle.settle(*_block(), 0, *_RULE, *_ends())
+    settle.settle(*_block("F"), 0, *_RULE, *_ends())
 
 
 def _warm_chain(exponential: int | None, normal: int | None, periodic: int | None) -> None:
-    x, y, reference, *kept = _block()
+    x, y, reference, *kept = _block("C")
     table = np.zeros((1, chain.TABLE_COLUMNS), np.int64)
     empty = np.zeros((1, 1))
     chain.iterate_chain(

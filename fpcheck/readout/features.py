@@ -93,7 +93,8 @@ def frozen_features(network: Network, inputs: Array, last: Dense, monitor: Monit
     for start in range(0, rows, ROW_BLOCK):
         monitor.check()
         block = slice(start, start + ROW_BLOCK)
-        traced = trace(program, inputs[block])
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks for Inf and NaN
+            traced = trace(program, inputs[block])
         features[block] = traced[last.inputs[0]].reshape(-1, width)
         outputs[block] = traced[program.skeleton.nodes[-1].name].reshape(-1, outputs.shape[1])
     return Frozen(features, outputs)

@@ -16,6 +16,8 @@ from fpcheck.readout.scores import accuracy, balanced_accuracy, one_hot, r_squar
 
 Array = NDArray[np.float64]
 
+SQUARABLE = 2.0**480  # sums of squares of up to 2^60 such numbers stay below the largest float64
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
@@ -87,6 +89,8 @@ def own_predictions(problem: Problem, skeleton: Skeleton, outputs: Array) -> Arr
         return "its outputs are not finite"
     width, wanted = outputs.shape[1], problem.targets.shape[1]
     if width == wanted:
+        if problem.labels is None and not np.abs(outputs).max() < SQUARABLE * problem.unit:
+            return "its outputs are too large beside the targets to be squared"
         return outputs / problem.unit
     function = _last_function(skeleton)
     if problem.labels is not None and wanted == 2 and width == 1:

@@ -14,7 +14,7 @@ from fpcheck.theory import moments
 from fpcheck.theory.closed_forms import closed_forms
 from fpcheck.theory.pairs import _shared, pair_moment, pair_slope_moment, smoothed
 
-CLOSED = ["relu", "leaky_relu(0.2)", "gelu", "erf", "sin", "identity"]
+CLOSED = ["relu", "leaky_relu(0.2)", "gelu", "erf", "sin"]
 QUADRATURE = ["tanh", "silu", "elu", "softsign", "hardtanh", "crelu(1,1.25)", "soft_threshold(0.5)"]
 PAIRS = [(1e-8, 1e-8), (0.3, 0.3), (1.0, 4.0), (50.0, 50.0), (1e8, 1e6)]
 CORRELATIONS = [-1.0, -0.4, 0.3, 0.95, 1.0 - 1e-9]
@@ -36,7 +36,7 @@ def test_the_split_into_shared_and_private_parts_gives_the_closed_forms(name: st
         assert abs(_shared(f, q1, q2, c, True) - forms.pair_slope(q1, q2, c, f.p0)) <= 1e-13 * size
 
 
-@pytest.mark.parametrize("name", [*QUADRATURE, *CLOSED])
+@pytest.mark.parametrize("name", [*QUADRATURE, *CLOSED, "identity"])
 @pytest.mark.parametrize(("q1", "q2"), [(0.3, 0.3), (1.0, 4.0), (50.0, 20.0)])
 def test_the_slope_is_the_derivative_with_respect_to_the_covariance(name: str, q1, q2):
     """Price's theorem."""
@@ -65,20 +65,16 @@ def test_pairs_of_unequal_variance_agree_with_a_double_integral(name: str):
     f = parse_activation(name)
     q1, q2, c = 0.8, 2.5, 0.45
 
-    def phi(x):
-        return float(f.phi(np.array([float(x)]))[0])
-
     marks = sorted({-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0, *(t / math.sqrt(q1) for t in f.kinks)})
 
     def inner(z):
-        mean, spread = c * math.sqrt(q2) * z, math.sqrt(q2 * (1 - c * c))
-        v = np.array([math.sqrt(q1) * float(z)])
-        given = smoothed(f, np.array([float(mean)]), spread**2)
-        return float(f.phi(v)[0]) * float(given[0]) * mp.npdf(z)
+        """phi(x) times the mean of phi(y) given x, which is another split than pair_moment's."""
+        x, mean = math.sqrt(q1) * float(z), c * math.sqrt(q2) * float(z)
+        given = smoothed(f, np.array([mean]), q2 * (1 - c * c))
+        return float(f.phi(np.array([x]))[0]) * float(given[0]) * mp.npdf(z)
 
     expected = mp.quad(inner, marks, maxdegree=5)
     assert pair_moment(f, q1, q2, c) == pytest.approx(float(expected), rel=1e-8)
-    assert phi(0.0) == pytest.approx(float(f.phi(np.zeros(1))[0]))
 
 
 def test_simulated_pairs_of_tanh_agree():
@@ -103,7 +99,7 @@ def test_a_smoothed_function_averages_to_the_function_s_mean(name: str, v: float
         return
     average = float(weights @ smoothed(f, spread * nodes, v)) / math.sqrt(2.0 * math.pi)
     size = math.sqrt(moments.second_moment(f, v + spread**2))
-    assert abs(average - moments.mean(f, v + spread**2)) < 1e-9 * size
+    assert abs(average - moments.mean(f, v + spread**2)) <= 1e-9 * size
 
 
 def test_bad_arguments_are_refused():

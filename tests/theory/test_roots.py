@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,7 @@ def test_the_bottom_of_a_parabola_is_found():
 @given(st.lists(st.floats(-4.9, 4.9), min_size=1, max_size=4, unique=True))
 def test_roots_further_apart_than_the_grid_are_all_found(roots: list[float]):
     roots = sorted(roots)
-    if any(b - a < 0.6 for a, b in zip(roots[:-1], roots[1:], strict=True)):
+    if any(b - a < 0.6 for a, b in pairwise(roots)):
         return
 
     def f(x: float) -> float:
