@@ -61,11 +61,11 @@ def chain_image(chain: tuple[DenseLayer, ...], rows: int) -> Image:
 
     def image(x: Array, y: Array) -> None:
         source = x
-        for layer, target in zip(chain, [*(z[: len(x)] for z in scratch), y], strict=True):
-            np.matmul(source, layer.weight_t, out=target)
-            target += layer.bias
-            apply(layer.opcode, layer.p0, layer.p1, target, target)
-            source = target
+        for layer, z in zip(chain, [*(each[: len(x)] for each in scratch), y], strict=True):
+            np.matmul(source, layer.weight_t, out=z)
+            np.add(z, layer.bias, out=z)
+            apply(layer.opcode, layer.p0, layer.p1, z, z)
+            source = z
 
     return image
 

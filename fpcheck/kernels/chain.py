@@ -10,7 +10,7 @@ from fpcheck.kernels import passes
 from fpcheck.kernels.arithmetic import multiply_add
 from fpcheck.kernels.compile import kernel, scalar
 from fpcheck.kernels.opcodes import EXPONENTIAL, NORMAL, PERIODIC
-from fpcheck.kernels.settle import settle
+from fpcheck.kernels.settle import settle_columns
 
 # Columns of `table`, one row a layer.
 INPUTS = 0
@@ -36,7 +36,7 @@ def iterate_chain(
     """Iterate the lanes of x until all have ended or stop[0] is set; return how many still run.
 
     table: (layers, 6) int64; weights, biases: all layers' in a row; parameters: (layers, 2);
-    x, y, reference: (n, lanes); hidden, spare: (widest, lanes) scratch; the rest as `settle`.
+    x, y, reference: (n, lanes); hidden, spare: (widest, lanes) scratch; the rest: see settle.
     exponential, normal, periodic: 1 where the chain has an activation of that family, else None,
     for which numba leaves the family's code out: only what a network needs is compiled.
     """
@@ -57,7 +57,7 @@ def iterate_chain(
             )  # fmt: skip
             source = target
             hidden, spare = spare, hidden
-        running = settle(
+        running = settle_columns(
             x, y, reference, clock, gauge, attention, running,
             atol, rtol, noise, bound, max_steps, max_period, states, fates, periods, steps,
         )  # fmt: skip

@@ -1,7 +1,6 @@
 """What becomes of each start after a step of the iteration: the one place that decides.
 
-A block holds its running starts as columns ("lanes"): state, image and reference are (n, lanes),
-in C order where lanes lie side by side in memory, in Fortran order where each lane's entries do.
+A block holds its running starts as columns ("lanes"): state, image and reference are (n, lanes).
 A finished lane is recorded and the last running lane takes its place, so that the running ones
 stay side by side. How a start ends:
 
@@ -55,23 +54,93 @@ APART = 1000.0
 
 
 @kernel
-def settle(
+def settle_columns(
     x, y, reference, clock, gauge, attention, running,
     atol, rtol, noise, bound, max_steps, max_period,
     states, fates, periods, steps,
 ):  # fmt: skip
     """Take one step's outcome in: x -> y for the first `running` lanes; return how many still run.
 
-    x, y, reference: (n, lanes), clock: (6, lanes), gauge: (2, lanes), attention: (lanes,) scratch;
-    noise: returns below it, in units of the tolerance, are rounding; bound: the largest |y_i|.
-    Writes the finished starts' rows of states (k, n), fates, periods and steps (k,).
+    x, y, reference: (n, lanes) in C order, clock: (6, lanes), gauge: (2, lanes), attention:
+    (lanes,) scratch; noise: returns below it, in units of the tolerance, are rounding; bound: the
+    largest |y_i|. Writes the finished starts' rows of states (k, n), fates, periods, steps (k,).
     """
-    n = x.shape[0]
-    if _largest_bits(y, clock, running) > bits_of(bound):
+    _look_at_columns(x, y, reference, clock, attention, running, atol, rtol, bound)
+    return _finish(
+        x, y, reference, clock, gauge, attention, running,
+        atol, rtol, noise, bound, max_steps, max_period, states, fates, periods, steps,
+    )  # fmt: skip
+
+
+@kernel
+def settle_rows(
+    x, y, reference, clock, gauge, attention, running,
+    atol, rtol, noise, bound, max_steps, max_period,
+    states, fates, periods, steps,
+):  # fmt: skip
+    """`settle_columns` for x, y, reference in Fortran order: each lane's entries lie together."""
+    _look_at_rows(x, y, reference, clock, attention, running, atol, rtol, bound)
+    return _finish(
+        x, y, reference, clock, gauge, attention, running,
+        atol, rtol, noise, bound, max_steps, max_period, states, fates, periods, steps,
+    )  # fmt: skip
+
+
+@scalar
+def _look_at_columns(x, y, reference, clock, attention, running, atol, rtol, bound):
+    """Count the step; mark the lanes that are lost, at rest, back at their reference, or due.
+
+    Coordinate by coordinate over all lanes, until none is left: mostly after the first.
+    """
+    # As integers, sizes are ordered with NaN above infinity: no running maximum drops it.
+    largest = np.int64(0)
+    for i in range(y.shape[0]):
         for lane in range(running):
-            attention[lane] = IS_DUE
-    else:
-        _look(x, y, reference, clock, attention, running, atol, rtol)
+            largest = max(largest, bits_of(y[i, lane]) & MAGNITUDE_BITS)
+    lost = largest > bits_of(bound)  # one of them is; `_judge` finds which
+    for lane in range(running):
+        clock[STEP, lane] += 1
+        attention[lane] = AT_REST | RETURNED
+    for i in range(x.shape[0]):
+        left = 0
+        for lane in range(running):
+            old, new, held = x[i, lane], y[i, lane], reference[i, lane]
+            at_rest = abs(new - old) <= atol + rtol * abs(old)
+            returned = abs(new - held) <= atol + rtol * abs(held)
+            attention[lane] &= at_rest * AT_REST | returned * RETURNED
+            left |= attention[lane]
+        if left == 0:
+            break
+    for lane in range(running):
+        attention[lane] |= (lost | (clock[STEP, lane] >= clock[DUE, lane])) * IS_DUE
+
+
+@scalar
+def _look_at_rows(x, y, reference, clock, attention, running, atol, rtol, bound):
+    """`_look_at_columns` lane by lane: each until its first coordinate that speaks against it."""
+    for lane in range(running):
+        clock[STEP, lane] += 1
+        largest = np.int64(0)
+        for i in range(y.shape[0]):
+            largest = max(largest, bits_of(y[i, lane]) & MAGNITUDE_BITS)
+        at_rest = returned = True
+        for i in range(x.shape[0]):
+            old, new, held = x[i, lane], y[i, lane], reference[i, lane]
+            at_rest &= abs(new - old) <= atol + rtol * abs(old)
+            returned &= abs(new - held) <= atol + rtol * abs(held)
+            if not (at_rest or returned):
+                break
+        is_due = clock[STEP, lane] >= clock[DUE, lane]
+        attention[lane] = at_rest or returned or is_due or largest > bits_of(bound)
+
+
+@scalar
+def _finish(
+    x, y, reference, clock, gauge, attention, running,
+    atol, rtol, noise, bound, max_steps, max_period,
+    states, fates, periods, steps,
+):  # fmt: skip
+    """Judge the marked lanes, record those that ended, close the ranks."""
     for lane in range(running - 1, -1, -1):
         if attention[lane] == 0:
             continue
@@ -85,7 +154,7 @@ def settle(
         steps[start] = clock[STEP, lane]
         periods[start] = 1 if fate == FIXED_POINT else clock[PERIOD, lane] * (fate == CYCLE)
         running -= 1
-        for i in range(n):
+        for i in range(x.shape[0]):
             # A lost start keeps the last state inside the bound.
             states[start, i] = x[i, lane] if fate == DIVERGED else y[i, lane]
             y[i, lane] = y[i, running]
@@ -95,45 +164,6 @@ def settle(
         for row in range(GAUGE_ROWS):
             gauge[row, lane] = gauge[row, running]
     return running
-
-
-@scalar
-def _largest_bits(y, clock, running):
-    """Count the step; the largest |y_i| as bits, an order in which NaN is above infinity."""
-    for lane in range(running):
-        clock[STEP, lane] += 1
-    largest = np.int64(0)
-    if y.strides[0] > y.strides[1]:
-        for i in range(y.shape[0]):
-            for lane in range(running):
-                largest = max(largest, bits_of(y[i, lane]) & MAGNITUDE_BITS)
-    else:
-        for lane in range(running):
-            for i in range(y.shape[0]):
-                largest = max(largest, bits_of(y[i, lane]) & MAGNITUDE_BITS)
-    return largest
-
-
-@scalar
-def _look(x, y, reference, clock, attention, running, atol, rtol):
-    """Mark the lanes that came to rest, returned to their reference, or are due.
-
-    Coordinate by coordinate over all lanes, until no lane is left: mostly after the first.
-    """
-    for lane in range(running):
-        attention[lane] = AT_REST | RETURNED
-    for i in range(x.shape[0]):
-        left = 0
-        for lane in range(running):
-            old, new, held = x[i, lane], y[i, lane], reference[i, lane]
-            at_rest = abs(new - old) <= atol + rtol * abs(old)
-            returned = abs(new - held) <= atol + rtol * abs(held)
-            attention[lane] &= at_rest * AT_REST | returned * RETURNED
-            left |= attention[lane]
-        if left == 0:
-            break
-    for lane in range(running):
-        attention[lane] |= (clock[STEP, lane] >= clock[DUE, lane]) * IS_DUE
 
 
 @scalar

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
 from typing import Literal
 
 import numpy as np
@@ -73,7 +72,7 @@ def _ends() -> tuple[object, ...]:
 
 
 def _warm_settle() -> None:
-    settle.settle(*_block("F"), 0, *_RULE, *_ends())
+    settle.settle_rows(*_block("F"), 0, *_RULE, *_ends())
 
 
 def _warm_chain(exponential: int | None, normal: int | None, periodic: int | None) -> None:

@@ -14,9 +14,13 @@ from fpcheck.network.program import Program, compile_program
 from fpcheck.network.skeleton import (
     BatchNorm,
     Conv,
+    ConvTranspose,
     Dense,
+    GroupNorm,
     LayerNorm,
     Node,
+    RMSNorm,
+    Scale,
     Shape,
     Skeleton,
     stored_shape,
@@ -37,6 +41,9 @@ class Network:
     def __post_init__(self) -> None:
         for layer, name, expected in needed_parameters(self.skeleton):
             _check(layer, name, expected, self.parameters)
+        for node in self.skeleton.nodes:
+            if isinstance(node, Scale):
+                _check_scale(node, self.skeleton.shapes[node.name], self.parameters)
 
     @cached_property
     def program(self) -> Program:
@@ -55,18 +62,42 @@ def needed_parameters(skeleton: Skeleton) -> Iterator[tuple[str, str, Shape]]:
 
 
 def _parameters_of(node: Node, shape: Shape) -> Iterator[tuple[str, Shape]]:
-    if isinstance(node, Dense | Conv):
+    if isinstance(node, Dense | Conv | ConvTranspose):
         yield node.weight, stored_shape(node, shape)
         if node.bias:
             yield node.bias, (node.units if isinstance(node, Dense) else node.channels,)
-    elif isinstance(node, BatchNorm):
-        for name in (node.weight, node.bias, node.mean, node.variance):
-            if name:
-                yield name, shape[:1]
-    elif isinstance(node, LayerNorm):
-        for name in (node.weight, node.bias):
-            if name:
-                yield name, shape[len(shape) - (node.axes or len(shape)) :]
+        return
+    names: tuple[str | None, ...] = ()
+    if isinstance(node, BatchNorm):
+        names, shape = (node.weight, node.bias, node.mean, node.variance), shape[:1]
+    elif isinstance(node, GroupNorm):
+        names, shape = (node.weight, node.bias), shape[:1]
+    elif isinstance(node, LayerNorm | RMSNorm):
+        bias = node.bias if isinstance(node, LayerNorm) else None
+        names, shape = (node.weight, bias), shape[len(shape) - (node.axes or len(shape)) :]
+    for name in names:
+        if name:
+            yield name, shape
+
+
+def _check_scale(node: Scale, shape: Shape, parameters: Mapping[str, NDArray[np.generic]]) -> None:
+    """Raise unless the constants of `node` are there and broadcast to a row."""
+    for name in (node.factor, node.shift):
+        if name is None:
+            continue
+        if name not in parameters:
+            raise ModelFileError(
+                f"layer '{node.name}' needs the tensor '{name}', which is not there"
+            )
+        found = parameters[name].shape
+        behind = shape[len(shape) - len(found) :] if len(found) <= len(shape) else ()
+        if len(behind) != len(found) or any(
+            have not in (1, want) for have, want in zip(found, behind, strict=True)
+        ):
+            raise ModelFileError(
+                f"layer '{node.name}': '{name}' is {list(found)} and does not broadcast to "
+                f"{list(shape)}"
+            )
 
 
 def _check(

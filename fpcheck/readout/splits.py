@@ -49,7 +49,8 @@ def resampled_interval(scores: NDArray[np.float64], n_train: int, n_test: int) -
     mean = float(np.mean(scores))
     if count < 2:
         return Interval(-math.inf, math.inf)
-    variance = float(np.var(scores, ddof=1))
+    with np.errstate(over="ignore"):  # scores of -1e200 leave the interval without bounds
+        variance = float(np.var(scores, ddof=1))
     error = math.sqrt((1.0 / count + n_test / n_train) * variance)
     return mean_t(mean, error, count - 1)
 

@@ -72,11 +72,6 @@ def triple(row: Row, key: str) -> tuple[float, float, float]:
     )
 
 
-def excess(row: Row) -> float:
-    """The share of units dead for a reason of their own, 0 where that cannot be told."""
-    return float(row["dead_excess"] or 0.0)
-
-
 def first_crossing(code: str, judged: list[Judged], limit: float, passed: str) -> Iterator[Finding]:
     """One finding for a quantity followed in order: where it crosses the limit first."""
     failed = [each for each in judged if each.outcome == "fail"]

@@ -221,8 +221,10 @@ def _mixed(
         return replace(frame, notes=(f"no phase: {reason}",))
     if maps == 0:
         return replace(frame, notes=("one layer: there is no map from layer to layer",))
-    if first.growth is None or last.growth is None or first.growth == -math.inf:
+    if first.growth is None or last.growth is None:
         return replace(frame, notes=("chi_1 and phase are not defined behind a step",))
+    if first.growth == -math.inf:
+        return replace(frame, notes=("no phase: the first layer's weights are zero",))
     chi1 = math.exp((last.growth - first.growth) / maps) if last.growth > -math.inf else 0.0
     errors = (relative_error(scales[layer.name].weights) ** 2 for layer in stack[1:])
     band = max(CRITICAL_BAND, Z95 * math.sqrt(sum(errors)) / maps)

@@ -83,9 +83,9 @@ class MeasuredLayer:
 
     Over units and inputs: mean, variance about the mean, second moment q. c: mean cosine of two
     inputs' pre-activations; contrast: 1 - c, without rounding. active_fraction: share of phi(h) !=
-    0. dead_units: units inactive on every input; dead_excess: the share of units that are so for a
-    reason of their own, None where that cannot be told. saturated_fraction: share of values with
-    phi(h) != 0 and |phi'(h)| below 1 % of its supremum; None for functions that do not saturate.
+    0. dead_units: units inactive on every input. arriving_contrast: 1 - c of what enters the layer.
+    saturated_fraction: share of values with phi(h) != 0 and |phi'(h)| below 1 % of its supremum;
+    None for functions that do not saturate.
     input_dependent: False if no unit changes with the input. gradient_norm: root mean square over
     units and inputs of the gradient of u . f(x), u a random unit vector; None without gradients.
     `*_low`, `*_high`: 95 % intervals of the mean over inputs.
@@ -110,7 +110,7 @@ class MeasuredLayer:
     active_fraction_high: float
     dead_units: int
     dead_share: float
-    dead_excess: float | None
+    arriving_contrast: float | None
     saturated_fraction: float | None
     saturated_fraction_low: float | None
     saturated_fraction_high: float | None

@@ -10,9 +10,9 @@ from fpcheck.core.plain import Section
 from fpcheck.signal.comparison import (
     LISTED_FAILS,
     Judged,
+    Row,
     closed,
     contrast_left,
-    excess,
     first_crossing,
     gradient_ratios,
     judged_rows,
@@ -24,6 +24,9 @@ from fpcheck.signal.comparison import (
 )
 
 CODES = ("FP101", "FP102", "FP103", "FP104", "FP105", "FP106", "FP107", "FP108")
+# Dead units are judged on at least so many inputs, and where what enters the layer differs so much.
+FEWEST_INPUTS = 32
+LEAST_ARRIVING_CONTRAST = 0.2
 MARGINAL_SLOPE = 1e-6  # V'(q*) within this of 1 is 1: laws are written with about six digits
 
 
@@ -146,6 +149,10 @@ def _gradients(measured: Section, limits: Mapping[str, float]) -> Iterator[Findi
         )  # fmt: skip
         yield skipped("FP105", "no gradient passes the output's activation")
         return
+    if any(row["q"] is None for row in rows):
+        yield skipped("FP104", "values overflow on these inputs, see FP102")
+        yield skipped("FP105", "values overflow on these inputs, see FP102")
+        return
     broken = next((row for row in reversed(rows) if row["gradient_norm"] is None), None)
     if broken is not None:
         message = "its gradients overflow, or are NaN, on these inputs"
@@ -171,14 +178,14 @@ def _gradients(measured: Section, limits: Mapping[str, float]) -> Iterator[Findi
 
 
 def _inactive(measured: Section, limits: Mapping[str, float]) -> Iterator[Finding]:
-    code, floor, most = "FP106", limits["min_active"], limits["max_dead_excess"]
+    code, floor, most = "FP106", limits["min_active"], limits["max_dead"]
     rows = [row for row in measured["layers"] if row["hidden"] and row["activation"] != "identity"]
     # Behind a layer that is constant all are; FP101 names the place where that begins.
     rows = [row for row in rows if row["input_dependent"]] or rows[:1]
     if not rows:
         yield skipped(code, "there is no hidden layer with an activation")
         return
-    dead = [row for row in rows if excess(row) > most]
+    dead = [row for row in rows if _shows_dead_units(measured, row) and row["dead_share"] > most]
     sparse = [
         Judged(row["name"], outcome_below(low, high, floor), words, found, low, high, -found)
         for row in rows
@@ -186,15 +193,30 @@ def _inactive(measured: Section, limits: Mapping[str, float]) -> Iterator[Findin
         for found, low, high in (triple(row, "active_fraction"),)
         for words in (f"{found:.2%} of its units' values are not zero",)
     ]
-    for number, row in enumerate(sorted(dead, key=lambda row: -excess(row))[:LISTED_FAILS]):
+    for number, row in enumerate(sorted(dead, key=lambda row: -row["dead_share"])[:LISTED_FAILS]):
         yield finding(
             code, "fail", where=f"layer {row['name']}",
             message=f"{row['dead_units']} of {row['units']} units are inactive on every input"
             + more(len(dead), number),
-            status="sampled", found=excess(row), limit=most,
+            status="sampled", found=row["dead_share"], limit=most,
         )  # fmt: skip
     if sparse and not (dead and all(each.outcome == "pass" for each in sparse)):
         yield from listed(code, sparse, floor, "all layers respond to the inputs")
+
+
+def _shows_dead_units(measured: Section, row: Row) -> bool:
+    """Whether a unit that is off on all inputs says something about the unit.
+
+    Of few inputs, or of inputs that arrive nearly parallel, a sparse layer's units see the same.
+    """
+    arriving = row["arriving_contrast"]
+    if row["active_fraction"] == 0.0:
+        return True
+    return (
+        measured["inputs"] >= FEWEST_INPUTS
+        and arriving is not None
+        and arriving >= LEAST_ARRIVING_CONTRAST
+    )
 
 
 def _saturated(measured: Section, limit: float) -> Iterator[Finding]:

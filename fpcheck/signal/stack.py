@@ -65,7 +65,7 @@ def typical_stack(skeleton: Skeleton, scales: Mapping[str, LayerScale]) -> Stack
 
 
 def chi1_error(stack: Stack, point: FixedPoint | None) -> float:
-    """The relative standard error of chi_1 at the fixed point, that of sigma_w^2 where there is none.
+    """The relative standard error of chi_1 at the fixed point; without one, of sigma_w^2.
 
     sigma_w^2 and sigma_b^2 move chi_1 directly and through q*: d q* = dV / (1 - V').
     """

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from fpcheck.core.intervals import Interval, binomial_upper, mean_t
 from fpcheck.network.activations import ActivationFunction
 from fpcheck.network.layers import Layer
-from fpcheck.signal.dead_units import dead_excess
 from fpcheck.signal.result import MeasuredInput, MeasuredLayer
 from fpcheck.theory.quadrature import Array
 
@@ -118,7 +117,7 @@ def measured_layer(gathered: LayerStatistics, hidden: bool) -> MeasuredLayer:
     active, active_range = _share(gathered.active)
     saturated, saturated_range = _share(gathered.saturated)
     gradient, gradient_range = _root_mean(gathered.gradients)
-    units, n = math.prod(layer.shape), sum(len(block) for block in rows.means)
+    units = math.prod(layer.shape)
     assert active is not None  # there is at least one block
     assert gathered.ever_active is not None
     dead = units - int(np.count_nonzero(gathered.ever_active))
@@ -142,7 +141,7 @@ def measured_layer(gathered: LayerStatistics, hidden: bool) -> MeasuredLayer:
         active_fraction_high=active_range.high,
         dead_units=dead,
         dead_share=dead / units,
-        dead_excess=dead_excess(dead / units, active, 1.0 - _plain_mean(gathered.arriving), n),
+        arriving_contrast=_plain_mean(gathered.arriving),
         saturated_fraction=saturated,
         saturated_fraction_low=None if saturated is None else saturated_range.low,
         saturated_fraction_high=None if saturated is None else saturated_range.high,
@@ -195,10 +194,10 @@ def _positive_mean(blocks: list[Array]) -> tuple[float, Interval]:
     return mean, Interval(mean * math.exp(-half), mean * math.exp(min(half, 700.0)))
 
 
-def _plain_mean(blocks: list[Array]) -> float:
-    """The mean, 0 where there is no value."""
+def _plain_mean(blocks: list[Array]) -> float | None:
+    """The mean, None where there is no value."""
     values = np.concatenate(blocks)
-    return float(values.mean()) if len(values) else 0.0
+    return float(values.mean()) if len(values) else None
 
 
 def _pair_mean(rows: RowStatistics) -> tuple[float | None, Interval]:

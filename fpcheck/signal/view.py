@@ -155,8 +155,8 @@ def _departure(theory: Section, layers: list[Row]) -> Iterator[Note]:
     if factors and max(factors)[0] > DEPARTURE:
         factor, name = max(factors)
         yield Note(
-            f"q and q theory differ by up to a factor {factor:.2g} (layer {name}): the theory is for "
-            "wide layers of independent weights, which trained ones are not."
+            f"q and q theory differ by up to a factor {factor:.2g} (layer {name}): the theory is "
+            "for wide layers of independent weights without heavy tails."
         )
 
 

@@ -58,6 +58,9 @@ def pair_slope_moment(f: ActivationFunction, q1: float, q2: float, c: float) -> 
     forms = closed_forms(f)
     if forms is not None and forms.pair_slope is not None:
         return forms.pair_slope(q1, q2, c, f.p0)
+    if min(q1, q2) == 0.0 or c == 0.0:  # independent, and there is no shared part to integrate over
+        left, right = (smoothed(f, np.zeros(1), q, slope=True) for q in (q1, q2))
+        return float(left[0] * right[0])
     if c == 1.0 and q1 == q2:
         return moments.slope_moment(f, q1)
     return _shared(f, q1, q2, c, slope=True)

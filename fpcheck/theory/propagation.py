@@ -187,6 +187,8 @@ def _layer_normalised(node: LayerNorm, m: UnitMoments, network: Network) -> Mome
         return NotKnown(f"'{node.name}' normalises some of the axes only")
     weight, bias = _entry(network, node.weight, 1.0), _entry(network, node.bias, 0.0)
     variance = m.q - m.mean * m.mean
+    if not variance + node.epsilon > 0.0:
+        return NotKnown(f"'{node.name}' normalises a constant")
     gain = float(np.mean(weight * weight)) / (variance + node.epsilon)
     shift = float(np.mean(bias * bias))
     plain = float(np.ptp(weight)) == 0.0 and shift == 0.0

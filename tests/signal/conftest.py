@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,10 +20,10 @@ from fpcheck.signal.rules import judge
 
 
 def _chain(widths, function, sigma_w2, sigma_b2, seed=0):
-    """A chain of dense layers l0, l1, ... of Gaussian weights, `function` behind all but the last."""
+    """Dense layers l0, l1, ... of Gaussian weights, `function` behind all but the last."""
     rng = np.random.default_rng(seed)
     nodes, parameters, last = [Input("x", (widths[0],))], {}, "x"
-    for i, (fan_in, units) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for i, (fan_in, units) in enumerate(pairwise(widths)):
         parameters[f"w{i}"] = rng.standard_normal((units, fan_in)) * math.sqrt(sigma_w2 / fan_in)
         parameters[f"b{i}"] = rng.standard_normal(units) * math.sqrt(sigma_b2)
         nodes.append(Dense(f"l{i}", (last,), units, f"w{i}", f"b{i}"))

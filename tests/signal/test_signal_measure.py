@@ -99,9 +99,8 @@ def test_gradients_fall_by_chi_1_in_a_wide_network(chain, measured):
     result = measured(network, inputs=64)
     norms = [layer.gradient_norm for layer in result.measured.layers[:-1]]
     assert isinstance(result.theory, TheoryResult)
-    assert result.theory.chi1 is not None
-    rate = (norms[0] / norms[-1]) ** (2.0 / 9.0)
-    assert rate == pytest.approx(result.theory.chi1, rel=0.1)
+    growth = math.prod(layer.chi1 for layer in result.theory.layers[1:-1])
+    assert (norms[0] / norms[-1]) ** 2 == pytest.approx(growth, rel=0.35)  # nine layers' scatter
 
 
 def test_a_convolution_s_units_are_channels_by_positions():

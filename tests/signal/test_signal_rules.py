@@ -44,7 +44,7 @@ HEALTHY = [
     ([64, *[128] * 60, 10], "crelu(1.0364,0.8095)", 8.50694, 0.66049),
     ([64, 48, 32, 48, 64], "tanh", 1.0, 0.05),
     ([20, 30, 3], "sigmoid", 1.0, 0.0),
-    (DEEP, "gelu", 2.0, 0.2),
+    (DEEP, "gelu", 1.7, 0.3),
     (DEEP, "identity", 1.0, 0.0),
 ]
 
@@ -82,11 +82,12 @@ def test_a_dead_layer_ends_the_signal_and_is_named(chain, section, findings):
 def test_a_layer_with_most_of_its_units_dead_is_named(chain, section, findings):
     network = chain(DEEP, "relu", 2.0, 0.0)
     bias = np.zeros(128)
-    bias[:100] = -1e3
-    found = findings(section(Network(network.skeleton, {**network.parameters, "b3": bias})))
+    bias[:115] = -1e3
+    network = Network(network.skeleton, {**network.parameters, "b3": bias})
+    found = findings(section(network))
     assert found["FP106"].outcome == "fail"
     assert found["FP106"].where == "layer l3"
-    assert found["FP106"].found == pytest.approx(100 / 128, abs=0.05)
+    assert found["FP106"].found == pytest.approx(115 / 128, abs=0.03)
 
 
 def test_vanishing_names_the_layer_where_the_limit_is_crossed(chain, section, findings):
@@ -143,7 +144,7 @@ def test_overflow_is_an_explosion(chain, section, findings):
     found = findings(section(chain([10, *[10] * 400, 2], "relu", 400.0, 0.0), inputs=8))
     assert found["FP102"].outcome == "fail"
     assert "overflow" in found["FP102"].message
-    assert found["FP105"].outcome == "fail"
+    assert {found[code].outcome for code in ("FP104", "FP105")} == {"skipped"}
 
 
 def test_a_skipped_section_skips_every_rule():

@@ -16,7 +16,7 @@ from fpcheck.network.skeleton import Activation, Dense, Input, Node, Skeleton
 Array = NDArray[np.float64]
 # Weights' standard deviation times sqrt(width), and the biases': the chain contracts, so that
 # starts converge one after the other and every way must drop them as they do.
-WEIGHT_SPREAD = 0.8
+WEIGHT_SPREAD = 1.0
 BIAS_SPREAD = 0.3
 
 

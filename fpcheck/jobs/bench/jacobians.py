@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -28,8 +29,8 @@ def jacobian_races(quick: bool) -> Iterator[Race[Array]]:
         parameters, x = chain_parameters(width, DEPTH, rng), rng.normal(size=width)
         program = tanh_network(parameters).program
         ways: dict[str, Callable[[], Array]] = {
-            OURS: lambda program=program, x=x: jacobian(program, x),
-            "numpy": lambda parameters=parameters, x=x: _written_out(parameters, x),
+            OURS: partial(jacobian, program, x),
+            "numpy": partial(_written_out, parameters, x),
         }
         if torch is not None:
             ways["torch"] = _torch(torch, parameters, x)

@@ -26,8 +26,10 @@ def loading_races(quick: bool) -> Iterator[Race[Tensors]]:
     tensors = _tensors()
     torch = torch_module()
     with TemporaryDirectory() as folder:
-        files = {suffix: Path(folder) / f"chain.{suffix}" for suffix in ("npz", "safetensors", "pt")}
-        np.savez(files["npz"], **tensors)
+        files = {
+            suffix: Path(folder) / f"chain.{suffix}" for suffix in ("npz", "safetensors", "pt")
+        }
+        np.savez(files["npz"], allow_pickle=False, **tensors)
         save_file(tensors, files["safetensors"])
         peers: dict[str, tuple[str, Callable[[], Tensors]]] = {
             "npz": ("numpy", lambda: dict(np.load(files["npz"]))),

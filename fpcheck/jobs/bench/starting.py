@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpcheck.core.streams import random_stream
 from fpcheck.jobs.bench.chains import chain_parameters
@@ -52,17 +53,15 @@ def starting_races(quick: bool) -> Iterator[Race[int]]:
 def _race(
     case: str, ours: Callable[[], int], peer: str, theirs: Callable[[], int], rounds: int
 ) -> Race[int]:
-    return Race(
-        group="start", case=case, ways={OURS: ours, peer: theirs}, rounds=rounds, slow=True
-    )
+    return Race(group="start", case=case, ways={OURS: ours, peer: theirs}, rounds=rounds, slow=True)
 
 
 def _save_model(folder: Path) -> Path:
-    tensors = {}
+    tensors: dict[str, NDArray[np.float64]] = {}
     for i, (weight, bias) in enumerate(chain_parameters(16, 2, random_stream(0, "bench", 300))):
         tensors |= {f"{i}.weight": weight, f"{i}.bias": bias}
     path = folder / "small.npz"
-    np.savez(path, **tensors)
+    np.savez(path, allow_pickle=False, **tensors)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Convolutions in one and two dimensions: unfolded windows times the kernel, group by group."""
+"""Convolutions and transposed ones in one and two dimensions: windows times kernel, by groups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from fpcheck.network.operators.operator import Array, Inputs, Operator, Parameters, as_float64
 from fpcheck.network.operators.windows import Window
-from fpcheck.network.skeleton import Conv
+from fpcheck.network.skeleton import Conv, ConvTranspose, Shape
 
 
 def prepare_conv(node: Conv, parameters: Parameters) -> Operator:
@@ -34,6 +34,31 @@ def prepare_conv(node: Conv, parameters: Parameters) -> Operator:
         return (_adjoint(adjoint, window, cotangent, inputs[0].shape[1:]),)
 
     return Operator(forward, jvp, vjp)
+
+
+def prepare_conv_transpose(
+    node: ConvTranspose, parameters: Parameters, input_shape: Shape, output_shape: Shape
+) -> Operator:
+    """The operator of a ConvTranspose node: the adjoint of a convolution from output to input."""
+    weight = np.asarray(parameters[node.weight], dtype=np.float64)
+    if node.layout == "in_out":  # (*kernel, out, in) -> (in, out, *kernel)
+        weight = np.moveaxis(weight, (-1, -2), (0, 1))
+    kernel = np.ascontiguousarray(weight.reshape(node.groups, input_shape[0] // node.groups, -1))
+    adjoint = np.ascontiguousarray(kernel.transpose(0, 2, 1))
+    window = Window(node.kernel, node.stride, node.dilation, node.padding)
+    # A stride that output_padding does not use up leaves the convolution a window too many.
+    inside = (slice(None), slice(None), *(slice(n) for n in input_shape[1:]))
+    shift = 0.0 if node.bias is None else as_float64(parameters, node.bias)
+    bias = np.reshape(shift, (-1, *(1,) * len(node.kernel)))
+
+    def linear(x: Array) -> Array:
+        return _adjoint(adjoint, window, x, output_shape)
+
+    return Operator(
+        lambda inputs: linear(inputs[0]) + bias,
+        lambda inputs, output, tangents: linear(tangents[0]),
+        lambda inputs, output, cotangent: (_apply(kernel, window, cotangent)[inside],),
+    )
 
 
 def kernel_matrix(node: Conv, parameters: Parameters) -> Array:

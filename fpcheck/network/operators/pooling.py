@@ -13,18 +13,25 @@ from fpcheck.network.skeleton import Pool
 def prepare_pool(node: Pool) -> Operator:
     """The operator of a Pool node."""
     window = Window(node.size, node.stride, (1,) * len(node.size), node.padding)
-    return _max_pool(window) if node.kind == "max" else _mean_pool(window)
+    return _max_pool(window) if node.kind == "max" else _mean_pool(window, node.count_padding)
 
 
-def _mean_pool(window: Window) -> Operator:
+def _mean_pool(window: Window, count_padding: bool) -> Operator:
     positions = int(np.prod(window.size))
 
+    def counts(lengths: tuple[int, ...]) -> Array:
+        """How many entries every window averages."""
+        if count_padding:
+            return np.full((), float(positions))
+        return np.asarray(window.unfold(np.ones((1, 1, *lengths))).sum(axis=2))
+
     def mean(x: Array) -> Array:
-        return np.asarray(window.unfold(x).mean(axis=2))
+        return np.asarray(window.unfold(x).sum(axis=2) / counts(x.shape[2:]))
 
     def vjp(inputs: Inputs, output: Array, cotangent: Array) -> Inputs:
-        shared = np.repeat((cotangent / positions)[:, :, None], positions, axis=2)
-        return (window.fold(shared, inputs[0].shape[2:]),)
+        lengths = inputs[0].shape[2:]
+        shared = np.repeat((cotangent / counts(lengths))[:, :, None], positions, axis=2)
+        return (window.fold(shared, lengths),)
 
     return Operator(lambda inputs: mean(inputs[0]), lambda i, o, tangents: mean(tangents[0]), vjp)
 

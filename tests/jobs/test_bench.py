@@ -1,0 +1,87 @@
+"""The bench: answers first, then turns; what it refuses and what it counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fpcheck.core.progress import Monitor
+from fpcheck.jobs.bench import BenchRow, run_bench
+from fpcheck.jobs.bench.iteration import iteration_races
+from fpcheck.jobs.bench.jacobians import jacobian_races
+from fpcheck.jobs.bench.loading import loading_races
+from fpcheck.jobs.bench.race import OURS, Race, run_race
+from fpcheck.jobs.bench.run import SECTIONS, gemm_peak
+
+PEAK = 50.0
+
+
+def answers_of(race):
+    """Every way's answer, each compared with ours."""
+    answers = {name: way() for name, way in race.ways.items()}
+    for theirs in answers.values():
+        race.agree(answers[OURS], theirs)
+    return answers
+
+
+def test_ways_are_timed_in_turn():
+    calls = []
+    ways = {OURS: lambda: calls.append("a"), "numpy": lambda: calls.append("b")}
+    run_race(Race("g", "c", ways, rounds=3, slow=True), PEAK, Monitor())
+    assert calls == ["a", "b"] * 4  # once for the answers, then the rounds
+
+
+def test_different_answers_are_never_timed():
+    def agree(ours, theirs):
+        assert ours == theirs, "not the same"
+
+    timed = []
+    race = Race("g", "c", {OURS: lambda: 1, "numpy": lambda: timed.append(1) or 2}, agree=agree)
+    with pytest.raises(AssertionError, match="not the same"):
+        run_race(race, PEAK, Monitor())
+    assert timed == [1]
+
+
+def test_row_gives_ratios_to_ours_and_the_share_of_the_peak():
+    race = Race("g", "c", {OURS: lambda: 0, "numpy": lambda: 0}, work=lambda answer: 1e6, rounds=2)
+    row = run_race(race, PEAK, Monitor())
+    assert isinstance(row, BenchRow)
+    assert row.ratios == {"numpy": row.seconds["numpy"] / row.seconds[OURS]}
+    assert row.gflops == pytest.approx(1e-3 / row.seconds[OURS])
+    assert row.peak_share == pytest.approx(row.gflops / PEAK)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_iterations_of_all_ways_agree(number):
+    race = list(iteration_races(quick=True))[number]
+    states, steps = answers_of(race)[OURS]
+    assert np.isfinite(states).all()
+    assert steps.max() < 2000  # every start converged, or the race would prove little
+    assert steps.max() > steps.min()
+
+
+def test_jacobians_of_all_ways_agree():
+    assert [answers_of(race)[OURS].shape[0] for race in jacobian_races(quick=True)] == [16, 64, 256]
+
+
+def test_files_read_alike_by_all_ways():
+    cases = {race.case.split(",")[0]: answers_of(race) for race in loading_races(quick=True)}
+    assert {".npz", ".safetensors"} <= set(cases)
+
+
+def test_peak_is_a_rate():
+    assert gemm_peak() > 0
+
+
+def test_bench_stops_when_asked_to():
+    monitor = Monitor()
+    monitor.stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        run_bench(monitor, quick=True)
+
+
+@pytest.mark.slow
+def test_whole_bench_has_rows_from_every_section():
+    result = run_bench(Monitor(), quick=True)
+    assert {row.group for row in result.rows} == set(SECTIONS)
+    assert all(OURS in row.seconds for row in result.rows)
