@@ -46,6 +46,17 @@ EXAMPLES = {
         centre = "mean"
         clip = [-3, 3]
     """.replace(",\n            ", ", "),
+    "cell": """
+        [network]
+        input = 3
+        layers = [
+          { rnn = 8, activation = "relu", name = "memory", weights = "he_normal", biases = false,
+            recurrent_weights = "orthogonal", repeat = 1 },
+          { dense = 2 },
+        ]
+        [init]
+        recurrent_weights = { law = "orthogonal", gain = 0.9 }
+    """.replace(",\n            ", ", "),
     "graph": """
         [network]
         input = 4
@@ -72,7 +83,14 @@ WRONG = {
     "no kernel": BASE.format("{ conv1d = 3 }"),
     "no units": BASE.format("{ dense = 0 }"),
     "text for a size": BASE.format("{ dense = '3' }"),
-    "later layer": BASE.format("{ gru = 3 }"),
+    "recurrent behind dense": BASE.format("{ dense = 3 }, { gru = 3 }"),
+    "two cells": BASE.format("{ gru = 3 }, { gru = 3 }"),
+    "repeated cell": BASE.format("{ lstm = 3, repeat = 2 }"),
+    "cell in a residual": BASE.format("{ residual = [ { rnn = 8 } ] }"),
+    "activation of a gru": BASE.format("{ gru = 3, activation = 'relu' }"),
+    "flatten behind a cell": BASE.format("{ gru = 3 }, { flatten = true }"),
+    "recurrent weights of nothing": BASE.format("{ dense = 3 }")
+    + "[init]\nrecurrent_weights = 'he_normal'",
     "later norm": BASE.format("{ norm = 'rms' }"),
     "unknown pool": BASE.format("{ pool = 'min', size = 2 }"),
     "unknown law": BASE.format("{ dense = 3, weights = 'he_norm' }"),

@@ -20,6 +20,7 @@ from fpcheck.network.skeleton import (
 from fpcheck.network.spec.entries import Entry, function, read_entry, read_node, text, whole
 from fpcheck.network.spec.laws import biases_law, weights_law
 from fpcheck.network.spec.nodes import file_names, layer_node
+from fpcheck.network.spec.recurrent import RECURRENT, misplaced
 from fpcheck.network.spec.source import Path, Source, nearest
 
 INPUT = "input"
@@ -119,6 +120,8 @@ def _inputs(entry: Entry, ends: Mapping[str, str], before: str) -> list[str]:
 
 
 def _add_entry(draft: Draft, entry: Entry, behind: str, turn: tuple[int, ...]) -> str:
+    if entry.kind in RECURRENT:
+        raise misplaced(entry)
     given = text(entry, "name")
     if given is None:
         name = _free_name(draft, AUTO_NAMES.get(entry.kind, entry.kind))

@@ -18,6 +18,7 @@ from fpcheck.network.spec.source import Path, Source, nearest
 LARGEST = 2**31 - 1  # of any size; larger ones are typing errors, and break array shapes
 
 _WEIGHTS = ("weights", "biases", "tensor", "bias_tensor")
+_RECURRENT = ("weights", "recurrent_weights", "biases")
 _WINDOW = ("kernel", "stride", "padding", "dilation", "groups")
 _NORM = ("epsilon", "axes", "affine", "tensor", "bias_tensor", "mean_tensor", "variance_tensor")
 
@@ -31,6 +32,9 @@ KINDS: dict[str, tuple[str, ...]] = {
     "flatten": (),
     "reshape": (),
     "residual": (),
+    "rnn": _RECURRENT,
+    "gru": _RECURRENT,
+    "lstm": _RECURRENT,
 }
 EVERY = ("name", "repeat", "activation")
 
@@ -49,7 +53,7 @@ OPERATIONS: dict[str, tuple[str, str]] = {
 }
 NODE = ("name", "op", "inputs", "activation")
 
-LATER = ("rnn", "gru", "lstm", "concat")  # in the design's grammar, and not yet in this version
+LATER = ("concat",)  # in the design's grammar, and not yet in this version
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,9 @@ def read_node(source: Source, path: Path, value: object) -> Entry:
     op = value["op"]
     if op in LATER:
         raise _unsupported(source, (*path, "op"), op, OPERATIONS)
+    if KINDS.get(op) == _RECURRENT:
+        fact = f"a node cannot be a recurrent layer: {op} is the network's one map"
+        raise source.error((*path, "op"), fact, f"layers = [ {{ {op} = 64 }} ]")
     if op not in OPERATIONS:
         raise source.error((*path, "op"), f"unknown op '{op}'", nearest(op, OPERATIONS))
     kind, spelled = OPERATIONS[op]

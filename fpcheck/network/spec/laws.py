@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from fpcheck.core.errors import DataError, SpecError
 from fpcheck.network.initializers import NAMED_LAWS, Law, LawError, parse_law
@@ -10,12 +11,23 @@ from fpcheck.network.inputs import INPUT_LAWS, InputLaw
 from fpcheck.network.preprocessing import Preprocessing
 from fpcheck.network.spec.source import Path, Source, nearest
 
-INIT_KEYS = ("weights", "biases")
+INIT_KEYS = ("weights", "recurrent_weights", "biases")
 PREPROCESSING_KEYS = ("scale", "centre", "clip")
 
 DEFAULT_NOTE = (
     "the spec names no law for {what}: PyTorch's default, U(-1, 1) / sqrt(fan_in); set [init]"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class InitLaws:
+    """What [init] says. `recurrent_weights`: None where it names no law of its own for the state's
+    matrices; `biases`: None for no biases; `notes`: what is left to a default."""
+
+    weights: Law
+    biases: Law | None
+    recurrent_weights: Law | None
+    notes: tuple[str, ...]
 
 
 def weights_law(source: Source, path: Path, value: object) -> Law:
@@ -57,11 +69,11 @@ def biases_law(source: Source, path: Path, value: object) -> Law | None:
     return law
 
 
-def init_laws(source: Source, document: Mapping[str, object]) -> tuple[Law, Law | None, list[str]]:
-    """(law of weights, law of biases or None, notes) of [init].
+def init_laws(source: Source, document: Mapping[str, object]) -> InitLaws:
+    """The laws of [init].
 
-    Without it both are PyTorch's default, and a note says so; weights of a law of their own leave
-    the biases at zero unless they have one too.
+    Without it weights and biases are PyTorch's default, and a note says so; weights of a law of
+    their own leave the biases at zero unless they have one too.
 
     Raises:
         SpecError: with the line of the key at fault.
@@ -69,17 +81,22 @@ def init_laws(source: Source, document: Mapping[str, object]) -> tuple[Law, Law 
     default = NAMED_LAWS["torch_default"]
     table = section(source, document, "init", INIT_KEYS)
     notes = []
-    weights = default
+    weights, recurrent = default, None
     if "weights" in table:
         weights = weights_law(source, ("init", "weights"), table["weights"])
     else:
         what = "weights" if "biases" in table else "weights and biases"
         notes.append(DEFAULT_NOTE.format(what=what))
+    if "recurrent_weights" in table:
+        place = ("init", "recurrent_weights")
+        recurrent = weights_law(source, place, table["recurrent_weights"])
+    biases: Law | None = default
     if "biases" in table:
-        return weights, biases_law(source, ("init", "biases"), table["biases"]), notes
-    if weights == default:
-        return weights, default, notes
-    return weights, NAMED_LAWS["zeros"], [*notes, "[init] names no law for biases: they start at 0"]
+        biases = biases_law(source, ("init", "biases"), table["biases"])
+    elif weights != default:
+        biases = NAMED_LAWS["zeros"]
+        notes.append("[init] names no law for biases: they start at 0")
+    return InitLaws(weights, biases, recurrent, tuple(notes))
 
 
 def inputs_of(source: Source, document: Mapping[str, object]) -> tuple[InputLaw, Preprocessing]:

@@ -13,7 +13,9 @@ from fpcheck.network.preprocessing import Preprocessing
 from fpcheck.network.skeleton import Shape, Skeleton
 from fpcheck.network.spec.build import Draft, add_graph, add_input, add_list
 from fpcheck.network.spec.entries import LARGEST
-from fpcheck.network.spec.laws import init_laws, inputs_of, section
+from fpcheck.network.spec.laws import InitLaws, init_laws, inputs_of, section
+from fpcheck.network.spec.recurrent import RecurrentLayer, recurrent_layer
+from fpcheck.network.spec.source import Path as Place
 from fpcheck.network.spec.source import Source, nearest, parse_toml
 
 SECTIONS = ("network", "init", "inputs")
@@ -27,13 +29,15 @@ class Spec:
 
     Args:
         name: [network] name, else the file's name without its suffix.
-        skeleton: the nodes; parameters are called `<layer>.weight` and so on.
+        skeleton: the nodes; parameters are called `<layer>.weight` and so on. Of a recurrent spec
+            its input alone.
         layer_laws: (law of weights, law of biases or None where there is no bias) by layer.
         input_law: the law of inputs and of iteration starts.
         preprocessing: what is done to data.
         tensors: names in a weights file by the skeleton's parameter names, where the spec gives
             them; names of biases and norms may be derived from the weight's.
         notes: what the spec leaves to a default, in words for the report.
+        cell: the recurrent layer that the spec is, None for other networks.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Spec:
     preprocessing: Preprocessing
     tensors: Mapping[str, str]
     notes: tuple[str, ...]
+    cell: RecurrentLayer | None = None
 
 
 def read_spec(path: str | Path) -> Spec:
@@ -83,9 +88,19 @@ def parse_spec(text: str, name: str = "spec.toml") -> Spec:
     if "network" not in document:
         raise source.error((), "the spec has no [network]", "`fpcheck new mlp` writes one")
     network = section(source, document, "network", NETWORK_KEYS)
-    weights, biases, notes = init_laws(source, document)
-    draft = Draft(source, weights, biases)
-    _fill(draft, source, network)
+    init = init_laws(source, document)
+    draft = Draft(source, init.weights, init.biases)
+    cell = _fill(draft, source, network, init)
+    if cell is None and init.recurrent_weights is not None:
+        raise source.error(
+            ("init", "recurrent_weights"),
+            "'recurrent_weights' is of recurrent layers, and there is none",
+            "layers = [ { rnn = 64 } ]",
+        )
+    # PyTorch's default of recurrent layers goes by the units, whatever a matrix takes in.
+    told = init.notes
+    if cell is not None:
+        told = tuple(note.replace("sqrt(fan_in)", f"sqrt({cell.hidden})") for note in told)
     input_law, preprocessing = inputs_of(source, document)
     return Spec(
         name=_name(source, network, name),
@@ -94,22 +109,31 @@ def parse_spec(text: str, name: str = "spec.toml") -> Spec:
         input_law=input_law,
         preprocessing=preprocessing,
         tensors=draft.tensors,
-        notes=(*notes, *draft.notes),
+        notes=(*told, *draft.notes),
+        cell=cell,
     )
 
 
-def _fill(draft: Draft, source: Source, network: Mapping[str, object]) -> None:
+def _fill(
+    draft: Draft, source: Source, network: Mapping[str, object], init: InitLaws
+) -> RecurrentLayer | None:
+    """Put the layers into the draft, or return the cell that they are."""
     if "layers" in network and "nodes" in network:
         raise source.error(
             ("network", "nodes"), "[network] has both 'layers' and 'nodes'", "keep one of them"
         )
     if "layers" not in network and "nodes" not in network:
         raise source.error(("network",), "[network] has no 'layers'", "layers = [ { dense = 48 } ]")
-    behind = add_input(draft, _input_shape(source, network))
-    if "layers" in network:
-        add_list(draft, ("network", "layers"), network["layers"], behind, ())
-    else:
+    shape = _input_shape(source, network)
+    behind = add_input(draft, shape)
+    if "layers" not in network:
         add_graph(draft, network["nodes"])
+        return None
+    path: Place = ("network", "layers")
+    cell = recurrent_layer(source, path, network["layers"], shape, init)
+    if cell is None:
+        add_list(draft, path, network["layers"], behind, ())
+    return cell
 
 
 def _input_shape(source: Source, network: Mapping[str, object]) -> Shape:
