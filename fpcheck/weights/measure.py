@@ -14,6 +14,9 @@ from fpcheck.core.memory import require_memory
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.network.network import Network, needed_parameters
+from fpcheck.weights.criticality import Criticality, criticality
+from fpcheck.weights.law_result import MatrixLaw, alternatives
+from fpcheck.weights.matrix_laws import bias_of, law_of
 from fpcheck.weights.spectra import spectrum
 from fpcheck.weights.tensors import Place, matrix_of, measurable, places
 from fpcheck.weights.units import repeats, without_inputs, without_outputs
@@ -53,6 +56,8 @@ class TensorWeights:
         singular_values: the leading ones, descending, of the (units, fan_in) matrix.
         units, dead_units, duplicate_units: how many rows the matrix has; how many of them have
             only zeros coming in or going out; how many repeat another row, bias included.
+        law: the law, scale and initialiser that a matrix's entries are consistent with.
+        law_alternatives: the named initialisers that are not excluded, where none is certain.
     """
 
     name: str
@@ -75,6 +80,8 @@ class TensorWeights:
     dead_without_inputs: int | None = None
     dead_without_outputs: int | None = None
     duplicate_units: int | None = None
+    law: MatrixLaw | None = None
+    law_alternatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,12 +90,15 @@ class WeightsResult:
 
     Args:
         status: every number here is computed from the weights as they are.
-        layers: one entry a floating-point tensor: the network's in its order, then the file's others.
+        layers: one entry a floating-point tensor: the network's in its order, then the others.
         parameters: the number of entries of all of them.
         nonfinite: how many of those are NaN or infinite.
         unused: floating-point tensors that no layer of the network uses; None where there is no
             network to say.
         notes: what was assumed.
+        criticality: chi_1 of every initialiser that hidden layers look like, with their activation.
+        in_blocks: tensors that were never whole in memory, and have no singular values.
+        unmeasured: tensors that could not be read, in memory or in blocks.
     """
 
     status: str
@@ -97,6 +107,9 @@ class WeightsResult:
     nonfinite: int
     unused: tuple[str, ...] | None
     notes: tuple[str, ...] = field(default=())
+    criticality: tuple[Criticality, ...] = ()
+    in_blocks: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
 
 
 def measure(
@@ -119,6 +132,7 @@ def measure(
         monitor.check()
         monitor.report("weights", done, len(found))
         results.append(_tensor(place, subject_tensors, network))
+    known = {result.name: result.law for result in results if result.law is not None}
     return WeightsResult(
         status="numerical",
         layers=tuple(results),
@@ -126,6 +140,7 @@ def measure(
         nonfinite=sum(result.nonfinite for result in results),
         unused=_unused(found, network),
         notes=_notes(found, subject_tensors, network),
+        criticality=() if network is None else criticality(network, known),
     )
 
 
@@ -193,9 +208,8 @@ def _of_matrix(
     network: Network | None,
 ) -> Numbers:
     found = spectrum(matrix)
-    bias = np.asarray(tensors[place.bias], dtype=np.float64).ravel() if place.bias else None
-    if bias is not None and (len(bias) != len(matrix) or not np.isfinite(bias).all()):
-        bias = None
+    bias = bias_of(place, tensors, len(matrix))
+    law = law_of(place, tensors[place.name], matrix, tensors, found.spectral_norm)
     closed = without_inputs(matrix)
     unread = None
     if network is not None and place.node is not None:
@@ -213,6 +227,8 @@ def _of_matrix(
         "dead_without_inputs": int(closed.sum()),
         "dead_without_outputs": None if unread is None else int(unread.sum()),
         "duplicate_units": repeats(matrix, bias, place.groups),
+        "law": law,
+        "law_alternatives": alternatives(law),
     }
 
 

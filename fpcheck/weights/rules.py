@@ -1,7 +1,8 @@
-"""What the weights' numbers mean for the verdict: FP001 to FP004."""
+"""What the weights' numbers mean for the verdict: FP001 to FP005."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from fpcheck.core.catalogue import default_limits, finding
@@ -19,7 +20,7 @@ def judge(section: Section, limits: Mapping[str, float]) -> tuple[Finding, ...]:
     if "skipped" in section:
         return tuple(
             _one(code, "skipped", "weights", str(section["skipped"]))
-            for code in ("FP001", "FP002", "FP003", "FP004")
+            for code in ("FP001", "FP002", "FP003", "FP004", "FP005")
         )
     limits = {**default_limits(), **limits}
     return (
@@ -27,6 +28,7 @@ def judge(section: Section, limits: Mapping[str, float]) -> tuple[Finding, ...]:
         *_units(section, "FP002", "dead_units", "dead", limits["max_dead_share"]),
         *_units(section, "FP003", "duplicate_units", "duplicate", limits["max_duplicate_share"]),
         _unused(section),
+        *_criticality(section, limits["max_chi1_distance"]),
     )
 
 
@@ -39,6 +41,9 @@ def _nonfinite(section: Section) -> list[Finding]:
         if not section["layers"]:
             return [_one("FP001", "skipped", "all layers", "there are no floating-point tensors")]
         message = f"all {section['parameters']} weights are finite"
+        unknown = section.get("unmeasured", [])
+        if unknown:
+            return [_unknown("FP001", f"{message} that were measured", unknown)]
         return [_one("FP001", "pass", "all layers", message, found=0.0, limit=0.0)]
     return [
         _one(
@@ -72,6 +77,11 @@ def _units(section: Section, code: str, key: str, word: str, limit: float) -> li
         worst = max(share for share, _ in shares.values())
         least = f"more than {limit:.2%} " if limit > 0 else ""
         message = f"no layer has {least}{word} units"
+        unknown = list(section.get("unmeasured", []))
+        if key == "duplicate_units":
+            unknown += section.get("in_blocks", [])
+        if unknown:
+            return [_unknown(code, f"{message} where they were counted", unknown)]
         return [_one(code, "pass", "all layers", message, found=worst, limit=limit)]
     layers = [layer for _, layer in bad]
     return [
@@ -88,6 +98,13 @@ def _units(section: Section, code: str, key: str, word: str, limit: float) -> li
     ]
 
 
+def _unknown(code: str, message: str, names: list[str]) -> Finding:
+    """A pass that does not hold for the tensors called `names`, which were too large."""
+    more = f" and {len(names) - MOST_FAILS} more" if len(names) > MOST_FAILS else ""
+    listed = ", ".join(names[:MOST_FAILS])
+    return _one(code, "inconclusive", names[0], f"{message}; not known of {listed}{more}")
+
+
 def _unused(section: Section) -> Finding:
     unused = section["unused"]
     if unused is None:
@@ -99,6 +116,32 @@ def _unused(section: Section) -> Finding:
     more = f" and {len(unused) - MOST_FAILS} more" if len(unused) > MOST_FAILS else ""
     message = f"no layer uses {', '.join(unused[:MOST_FAILS])}{more}"
     return _one("FP004", "fail", unused[0], message, found=float(len(unused)), limit=0.0)
+
+
+def _criticality(section: Section, limit: float) -> list[Finding]:
+    known = section.get("criticality", [])
+    if not known:
+        reason = "no hidden layer with a known activation looks like a named initialiser"
+        return [_one("FP005", "skipped", "all layers", reason)]
+    far = sorted(
+        (entry for entry in known if _fails(abs(entry["chi1"] - 1.0), limit)),
+        key=lambda entry: -abs(math.log(entry["chi1"])) if entry["chi1"] > 0.0 else -math.inf,
+    )
+    if not far:
+        worst = max(abs(entry["chi1"] - 1.0) for entry in known)
+        message = f"every recognised initialiser has chi_1 within {limit:g} of 1"
+        return [_one("FP005", "pass", "all layers", message, found=worst, limit=limit)]
+    return [
+        _one(
+            "FP005",
+            "fail",
+            entry["layers"][0],
+            entry["sentence"],
+            found=abs(entry["chi1"] - 1.0),
+            limit=limit,
+        )
+        for entry in far[:MOST_FAILS]
+    ]
 
 
 def _fails(share: float, limit: float) -> bool:

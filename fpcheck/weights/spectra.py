@@ -46,8 +46,8 @@ def spectrum(matrix: Array) -> Spectrum:
         return Spectrum(0.0, 0.0, None, (0.0,) * count, "full")
     # Scaled to entries of at most 1, so that no square overflows or vanishes.
     unit = matrix / largest
-    short, long = sorted(matrix.shape)
-    if short * short * long <= FULL_COST:
+    short = min(matrix.shape)
+    if cheap(matrix):
         values = np.linalg.svd(unit, compute_uv=False)[:count]
         method = "full"
     else:
@@ -63,6 +63,12 @@ def spectrum(matrix: Array) -> Spectrum:
         singular_values=tuple(scaled),
         method=method,
     )
+
+
+def cheap(matrix: Array) -> bool:
+    """Whether a full decomposition takes a moment only."""
+    short, long = sorted(matrix.shape)
+    return bool(short * short * long <= FULL_COST)
 
 
 def _lanczos(unit: Array, count: int) -> Array:

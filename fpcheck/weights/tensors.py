@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.network.layers import weight_matrix
-from fpcheck.network.load.naming import read_name
+from fpcheck.network.load.naming import Name, read_names
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import BatchNorm, Conv, Dense, LayerNorm, Layout
 
@@ -43,9 +43,10 @@ def places(tensors: Mapping[str, NDArray[np.generic]], network: Network | None) 
     """Every floating-point tensor's place: in the network's order, then in the file's."""
     known = _of_network(network) if network is not None else {}
     floats = {name: tensor for name, tensor in tensors.items() if measurable(tensor)}
-    biases = {read_name(name).layer: name for name in floats if read_name(name).role == "bias"}
+    names = read_names(tensors)
+    biases = {names[name].layer: name for name in floats if names[name].role == "bias"}
     used = [place for name, place in known.items() if name in floats]
-    return used + [_by_name(name, floats[name], biases) for name in floats if name not in known]
+    return used + [_by_name(names[name], floats, biases) for name in floats if name not in known]
 
 
 def measurable(tensor: NDArray[np.generic]) -> bool:
@@ -90,12 +91,19 @@ def _of_network(network: Network) -> dict[str, Place]:
     return found
 
 
-def _by_name(name: str, tensor: NDArray[np.generic], biases: Mapping[str, str]) -> Place:
-    said = read_name(name)
+def _by_name(
+    said: Name, floats: Mapping[str, NDArray[np.generic]], biases: Mapping[str, str]
+) -> Place:
+    name, shape = said.full, floats[said.full].shape
     if said.role == "bias":
         return Place(name, said.layer, "bias")
-    if tensor.ndim < 2:
+    if len(shape) < 2:
         return Place(name, said.layer, "norm" if said.role in ("mean", "variance") else "tensor")
     bias = biases.get(said.layer, "")
     role = "weight" if said.role == "weight" else "tensor"
-    return Place(name, said.layer, role, bias=bias, turned=said.layout == "in_out")
+    turned = said.layout == "in_out"
+    if bias and len(shape) == 2 and shape[0] != shape[1]:
+        # The bias has an entry a unit, whatever the habit behind the name is.
+        units = floats[bias].size
+        turned = units == shape[1] if units in shape else turned
+    return Place(name, said.layer, role, bias=bias, turned=turned)

@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 from fpcheck.core.streams import random_stream
 from fpcheck.network.layers import weight_matrix
 from fpcheck.network.network import Network
-from fpcheck.network.skeleton import Activation, BatchNorm, Conv, Dense, Flatten, Pool
+from fpcheck.network.skeleton import (
+    Activation,
+    BatchNorm,
+    Conv,
+    Dense,
+    Flatten,
+    Node,
+    Pool,
+    Reshape,
+)
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -50,7 +59,7 @@ def _unread(network: Network, name: str, units: int) -> Mask | None:
     for node in behind:
         if isinstance(node, Dense | Conv):
             mask: Mask | None = _unread_by(network, node, units)
-        elif isinstance(node, Activation | BatchNorm | Pool | Flatten):
+        elif isinstance(node, Activation | BatchNorm | Pool) or _flattens(network, node):
             mask = _unread(network, node.name, units)
         else:
             mask = None
@@ -58,6 +67,13 @@ def _unread(network: Network, name: str, units: int) -> Mask | None:
             return None
         unread &= mask
     return unread
+
+
+def _flattens(network: Network, node: Node) -> bool:
+    """Whether the node puts all axes into one, in C order: each channel becomes a block."""
+    if isinstance(node, Reshape):
+        return len(network.skeleton.shapes[node.name]) == 1
+    return isinstance(node, Flatten)
 
 
 def _unread_by(network: Network, node: Dense | Conv, units: int) -> Mask | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
+from fpcheck.weights.law_view import law_table
 
 MOST_ROWS = 24
 COLUMNS = (
@@ -39,9 +40,14 @@ def view(section: Section, findings: tuple[Finding, ...]) -> Panel:
     shown, left_out = _condensed(layers, codes)
     rows = tuple(_row(layer, codes.get(layer["name"], [])) for layer in shown)
     caption = f"{CAPTION}; {left_out}" if left_out else CAPTION
-    notes = tuple(Note(text) for text in section["notes"])
+    notes = [Note(text) for text in section["notes"]]
+    told = {found.message for found in findings if found.outcome == "fail"}
+    sentences = [entry["sentence"] for entry in section.get("criticality", ())]
+    notes += [Note(text) for text in sentences if text not in told]
+    laws = law_table([(layer["name"], layer["law"]) for layer in shown if layer.get("law")])
     heading = f"{len(layers)} tensors, {section['parameters']} parameters; numerical"
-    return Panel("Weights", heading, (Table("", COLUMNS, rows, caption), *notes))
+    tables = (Table("", COLUMNS, rows, caption), *((laws,) if laws.rows else ()))
+    return Panel("Weights", heading, (*tables, *notes))
 
 
 def _condensed(layers: list[Section], codes: dict[str, list[str]]) -> tuple[list[Section], str]:
