@@ -5,6 +5,7 @@ from __future__ import annotations
 from fpcheck.core.errors import UnsupportedOperationError
 from fpcheck.network.operators import normalization, products, structural
 from fpcheck.network.operators.activation import prepare_activation, prepare_softmax
+from fpcheck.network.operators.black_box import prepare_black_box
 from fpcheck.network.operators.convolution import prepare_conv, prepare_conv_transpose
 from fpcheck.network.operators.dense import prepare_dense
 from fpcheck.network.operators.operator import Operator, Parameters
@@ -13,6 +14,7 @@ from fpcheck.network.skeleton import (
     Activation,
     Add,
     BatchNorm,
+    BlackBox,
     Concat,
     Conv,
     ConvTranspose,
@@ -86,6 +88,8 @@ def _without_parameters(
             return structural.prepare_transpose(node)
         case Pool():
             return prepare_pool(node)
+        case BlackBox():
+            return prepare_black_box(node, input_shapes[0])
         case Flatten() | Reshape():
             return structural.prepare_reshape(input_shapes[0], output_shape)
     raise UnsupportedOperationError(f"layer '{node.name}': {type(node).__name__} cannot run")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fpcheck.core.errors import SpecError
-from fpcheck.network.skeleton.nodes import Input, Node, Shape
+from fpcheck.network.skeleton.nodes import BlackBox, Input, Node, Shape
 from fpcheck.network.skeleton.shapes import output_shape
 
 
@@ -56,6 +56,11 @@ class Skeleton:
     def self_map(self) -> bool:
         """Whether input and output shapes agree, so that the network can be fed to itself."""
         return self.input_shape == self.output_shape
+
+    @property
+    def black_box(self) -> bool:
+        """Whether a node is a function whose inside is not known."""
+        return any(isinstance(node, BlackBox) for node in self.nodes)
 
     @cached_property
     def last_use(self) -> dict[str, str]:

@@ -5,8 +5,12 @@ Shapes are of one row, without the batch axis; images and sequences are channels
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fpcheck.network.activations import ActivationFunction
 
@@ -268,6 +272,21 @@ class Reshape:
     shape: Shape
 
 
+@dataclass(frozen=True, slots=True)
+class BlackBox:
+    """A function whose inside is not known: its products are central differences.
+
+    function: rows (n, *input) to rows (n, *shape); `step`: of the differences, in units of
+    max(1, |x|), None where the function is too rough for any.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    shape: Shape
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    step: float | None
+
+
 Node: TypeAlias = (
     Input
     | Dense
@@ -289,4 +308,5 @@ Node: TypeAlias = (
     | Pool
     | Flatten
     | Reshape
+    | BlackBox
 )

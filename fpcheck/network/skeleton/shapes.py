@@ -7,6 +7,7 @@ import math
 from fpcheck.core.errors import SpecError
 from fpcheck.network.skeleton.nodes import (
     Add,
+    BlackBox,
     Concat,
     Conv,
     ConvTranspose,
@@ -58,6 +59,8 @@ def _of_one_input(node: Node, shape: Shape) -> Shape:
             return _grown(node, shape)
         case Pool():
             return _windowed(node, shape, node.size, shape[0] if shape else 0)
+        case BlackBox():
+            return node.shape
         case Flatten():
             return (math.prod(shape),)
         case Reshape():

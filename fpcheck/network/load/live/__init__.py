@@ -1,0 +1,1 @@
+"""Live models: PyTorch modules, Keras models, callables, and targets `package.module:factory`."""
