@@ -203,7 +203,10 @@ def _cycle(name: str, entry: Entry, stability: Stability, total: int) -> Cycle:
 
 def _stability(program: Program, found: Polished, rng: np.random.Generator) -> Stability:
     if found.jacobian is not None:
-        return dense_stability(found.jacobian, found.degenerate)
+        stability = dense_stability(found.jacobian, found.degenerate)
+        if program.skeleton.black_box:
+            return replace(stability, note="Jacobian by finite differences")
+        return stability
     if len(found.point) > DENSE_LIMIT and differentiable(program):
         return arnoldi_stability(program, found, rng)
     return trial_stability(program, found, rng)

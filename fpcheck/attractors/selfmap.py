@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.network.program import Program, forward, jacobian, jvp, trace
-from fpcheck.network.skeleton import Activation
+from fpcheck.network.skeleton import Activation, BlackBox, Node
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -54,9 +54,11 @@ def return_tangent(program: Program, points: Array, direction: Array) -> Array:
 
 
 def differentiable(program: Program) -> bool:
-    """Whether every activation has a useful derivative."""
-    return all(
-        node.function.kind.derivative is not None
-        for node in program.skeleton.nodes
-        if isinstance(node, Activation)
-    )
+    """Whether every activation, and every black box, has a useful derivative."""
+    return all(_has_derivative(node) for node in program.skeleton.nodes)
+
+
+def _has_derivative(node: Node) -> bool:
+    if isinstance(node, Activation):
+        return node.function.kind.derivative is not None
+    return not isinstance(node, BlackBox) or node.step is not None

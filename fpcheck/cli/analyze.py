@@ -22,7 +22,8 @@ def analyze(
         typer.Argument(
             metavar="[MODEL]...",
             show_default=False,
-            help="Model files or specs; without any, `models` of the configuration.",
+            help="Model files, specs, or live models as package.module:factory; without any, "
+            "`models` of the configuration.",
         ),
     ] = None,
     *,
@@ -49,6 +50,16 @@ def analyze(
     output_activation: options.OutputActivation = None,
     key: options.Key = None,
     layout: options.Layout = None,
+    input_shape: options.InputShape = None,
+    input_choice: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="CHOICE",
+            help="Constant input of recurrent cells: zeros, mean (of --data) or a file of one row.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
     scale: Annotated[
         str | None,
         typer.Option(
@@ -175,7 +186,7 @@ def analyze(
 ) -> int:
     """Analyze a network: its weights, its signal, where it settles, what it reads out.
 
-    A model is a checkpoint (.pt, .pth, .safetensors, .npz) or a spec (.toml).
+    A model is a checkpoint (.pt, .pth, .safetensors, .npz, ...) or a spec (.toml).
     The weights are always looked at, the attractors where input and output have
     one shape, the readout where there are --data.
 
@@ -225,6 +236,8 @@ def analyze(
         "output_activation": output_activation,
         "key": key,
         "layout": layout,
+        "input_choice": input_choice or "zeros",
+        "input_shape": options.shape_of(input_shape),
         "timings": timings,
     }
     analysis = partial(analyze_one, flags, {"scale": scale, "centre": centre, "clip": clip})

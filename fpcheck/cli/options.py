@@ -58,6 +58,15 @@ Layout: TypeAlias = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+InputShape: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--input-shape",
+        metavar="N,N,N",
+        help="One row of a live model that does not tell it: 3,32,32.",
+        rich_help_panel=MODEL,
+    ),
+]
 Limits: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
@@ -144,6 +153,24 @@ ShowSettings: TypeAlias = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+
+
+def shape_of(text: str | None) -> tuple[int, ...] | None:
+    """The shape that `3,32,32` is; None for None.
+
+    Raises:
+        UsageError: it is no shape.
+    """
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdigit() and 0 < len(word) < 10 for word in words):
+        raise UsageError(
+            f"'{text}' is no shape",
+            where="--input-shape",
+            hint="the sizes of one row, without the batch: --input-shape 3,32,32",
+        )
+    return tuple(int(word) for word in words)
 
 
 def output_style(*, width: int | None, ascii_only: bool, quiet: bool, verbose: bool) -> Style:

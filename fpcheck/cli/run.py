@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -32,12 +34,15 @@ def analyze_one(
 ) -> Report:
     """One model's report; the numerical half loads here, not for --help."""
     from fpcheck.jobs.analyze import analyze as run_analysis
+    from fpcheck.network.load.live.target import is_target
     from fpcheck.network.preprocessing import parse_preprocessing
 
     preprocessing = parse_preprocessing(**steps) if any(steps.values()) else None
-    return run_analysis(
-        model, **flags, preprocessing=preprocessing, settings=settings, monitor=monitor
-    )
+    # What the code of a live model prints must not stand in the report.
+    with redirect_stdout(sys.stderr) if is_target(model) else nullcontext():
+        return run_analysis(
+            model, **flags, preprocessing=preprocessing, settings=settings, monitor=monitor
+        )
 
 
 def analyze_all(

@@ -22,6 +22,12 @@ def available_memory() -> int | None:
     return min(known, default=None)
 
 
+def fits(needed: float) -> bool:
+    """Whether work that needs so many bytes is let in by `require_memory`."""
+    room = available_memory()
+    return room is None or needed <= USABLE_SHARE * room
+
+
 def require_memory(needed: float, what: str) -> None:
     """Refuse work that needs more bytes than there are.
 

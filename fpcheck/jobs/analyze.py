@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import QUESTIONS, Settings
 from fpcheck.core.streams import random_stream
+from fpcheck.jobs.cells import attractors_of_cells, check_held, held_input
 from fpcheck.jobs.timing import Stopwatch
 from fpcheck.network.data import Data, fit_to, load_data
 from fpcheck.network.inputs import InputLaw, draw_inputs
@@ -32,10 +33,15 @@ from fpcheck.network.summary import summarise
 from fpcheck.readout.measure import measure as measure_readout
 from fpcheck.report.report import SCHEMA, Report, judge_document
 from fpcheck.signal.measure import measure as measure_signal
+from fpcheck.weights.late import measure_late
 from fpcheck.weights.measure import measure as measure_weights
 
 Array = NDArray[np.float64]
 SectionData = dict[str, Any]
+
+NO_WEIGHTS = "there are no weights to look at"
+BLACK_BOX = "the model is a black box: the values of its layers are not known"
+NOT_TAKEN = "not taken as a self-map, because --no-self-map was given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Case:
 
 
 def analyze(
-    model: str | Path,
+    model: object,
     *,
     data: str | Path | None = None,
     spec: str | Path | None = None,
@@ -64,6 +70,8 @@ def analyze(
     key: str | None = None,
     layout: str | None = None,
     target: str | None = None,
+    input_choice: str = "zeros",
+    input_shape: Sequence[int] | None = None,
     preprocessing: Preprocessing | None = None,
     settings: Settings | None = None,
     monitor: Monitor | None = None,
@@ -72,13 +80,18 @@ def analyze(
     """The report on a model file or spec, judged under `settings`.
 
     Args:
-        model: a checkpoint (.npz, .safetensors, .pt, .pth) or a spec (.toml).
+        model: a checkpoint (.npz, .safetensors, .pt, .pth) or a spec (.toml); or a live model: a
+            torch.nn.Module, a keras.Model, a Network, a function f(x) -> y on batches of rows, or
+            the target `package.module:factory` of one, which is imported.
         data: rows that the network is meant for; see `load_data`.
         spec: the skeleton of a checkpoint whose names and shapes do not tell it.
         activation, output_activation: of the hidden layers and of the last one.
         key: which state dict of several.
         layout: how square matrices lie, `out_in` or `in_out`.
         target: the target column of a CSV file.
+        input_choice: the constant input of recurrent cells: `zeros`, `mean` (of the data's rows)
+            or a file of one row.
+        input_shape: of one row of a live model that does not tell it, such as (3, 32, 32).
         preprocessing: what is done to the data's rows before the network sees them.
         settings: seed, questions, starts, limits and the rest.
         monitor: hears of progress and can stop the work.
@@ -94,6 +107,7 @@ def analyze(
     # One and two threads of BLAS differ in the last bits: it gets one, and chunks get the cores.
     with threadpool_limits(1, "blas"):
         with watch.measured("load"):
+            held = held_input(input_choice, data, target, preprocessing, spec or model)
             subject = load(
                 model,
                 spec=spec,
@@ -102,7 +116,10 @@ def analyze(
                 key=key,
                 layout=layout,
                 seed=settings.seed,
+                input_choice=held,
+                input_shape=input_shape,
             )
+            check_held(held, subject)
             preprocessing = preprocessing or subject.preprocessing
             rows = _rows(data, target, preprocessing, subject)
         case = Case(subject, subject.network, rows, settings, monitor)
@@ -133,10 +150,8 @@ def _sections(case: Case, watch: Stopwatch) -> SectionData:
         case.monitor.check()
         if name != "weights" and name not in asked:
             sections[name] = {"skipped": f"not asked; pass --question {name}", "asked": False}
-        elif name != "weights" and case.network is None:
-            sections[name] = {"skipped": f"{case.subject.no_network}: {case.subject.hint}"}
-        elif name != "weights" and broken:
-            sections[name] = {"skipped": f"{broken} holds NaN or Inf"}
+        elif reason := _obstacle(case, name, broken):
+            sections[name] = {"skipped": reason}
         else:
             case.monitor.report(name, 0, 0)
             with watch.measured(name):
@@ -144,10 +159,34 @@ def _sections(case: Case, watch: Stopwatch) -> SectionData:
     return sections
 
 
+def _obstacle(case: Case, name: str, broken: str) -> str:
+    """Why the question cannot be asked of the subject, "" where it can."""
+    subject = case.subject
+    if name == "weights":
+        return "" if subject.tensors or subject.late else NO_WEIGHTS
+    of_cells = name == "attractors" and bool(subject.cells)
+    if case.network is None and not of_cells:
+        return f"{subject.no_network}: {subject.hint}"
+    if subject.partial is not None and name in ("attractors", "readout") and not of_cells:
+        return subject.partial.skipped
+    if _black_box(case) and name != "attractors":
+        return BLACK_BOX
+    return f"{broken} holds NaN or Inf" if broken else ""
+
+
+def _black_box(case: Case) -> bool:
+    return case.network is not None and case.network.skeleton.black_box
+
+
 def _weights(case: Case) -> SectionData:
-    result = measure_weights(case.subject.tensors, case.network, case.settings, case.monitor)
+    if case.subject.late:
+        result = measure_late(case.subject.late, case.settings, case.monitor)
+    else:
+        seen = None if _black_box(case) else case.network
+        result = measure_weights(case.subject.tensors, seen, case.settings, case.monitor)
     # Without a network nothing says what is unused, and an empty list would look like a pass.
-    unused = None if case.network is None else list(case.subject.unused)
+    known = case.network is not None and case.subject.partial is None and not _black_box(case)
+    unused = list(case.subject.unused) if known else None
     return {**as_section(result), "unused": unused}
 
 
@@ -169,9 +208,12 @@ def _signal(case: Case) -> SectionData:
 
 
 def _attractors(case: Case) -> SectionData:
-    network, settings = _network(case), case.settings
+    settings = case.settings
     if settings.self_map is False:
-        return {"skipped": "not taken as a self-map, because --no-self-map was given"}
+        return {"skipped": NOT_TAKEN}
+    if case.subject.cells:
+        return as_section(attractors_of_cells(case.subject, case.input_law, settings, case.monitor))
+    network = _network(case)
     if not network.skeleton.self_map:
         shapes = f"{list(network.skeleton.input_shape)} to {list(network.skeleton.output_shape)}"
         return {"skipped": f"not a self-map: it maps {shapes}, so it cannot be fed to itself"}

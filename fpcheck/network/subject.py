@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,13 @@ from numpy.typing import NDArray
 from fpcheck.network.initializers import Law
 from fpcheck.network.inputs import InputLaw
 from fpcheck.network.network import Network
+from fpcheck.network.partial import Partial
 from fpcheck.network.preprocessing import Preprocessing
+from fpcheck.network.recurrent import Cell
 from fpcheck.network.skeleton import Skeleton
+
+if TYPE_CHECKING:  # the loaders import this module
+    from fpcheck.network.load.stored import Stored
 
 
 @dataclass(frozen=True)
@@ -21,8 +27,8 @@ class Subject:
 
     Args:
         name: the file's name, without folders.
-        format: npz, safetensors, pytorch or spec.
-        sha256: of the file's bytes.
+        format: npz, safetensors, pytorch, spec, ...; torch, keras or callable of a live model.
+        sha256: of the file's bytes; of a live model's parameters; "" where there are none.
         tensors: every tensor of the state dict as stored (bfloat16 as float32).
         network: the network, where the file or the spec determines it.
         no_network: why there is none, "" if there is one.
@@ -34,6 +40,9 @@ class Subject:
         preprocessing: what is done to data, from a spec.
         notes: what was assumed or left out.
         unused: tensors that no layer uses.
+        cells: recurrent cells, each a self-map of its state under a constant input.
+        partial: the operator that stopped the graph; the network is then the part before it.
+        late: the file's tensors where they do not fit into memory together; `tensors` is empty.
     """
 
     name: str
@@ -49,3 +58,6 @@ class Subject:
     preprocessing: Preprocessing | None = None
     notes: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    partial: Partial | None = None
+    late: Mapping[str, Stored] = field(default_factory=dict)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
 from fpcheck.report.wording import shape_text, thousands
+from fpcheck.weights.law_view import law_table
 
 LONGEST_RUN = 6  # layers alike that are listed one by one
 SHOWN_TENSORS = 40
@@ -16,6 +18,13 @@ LAYERS = (
     Column("kind", "left"),
     Column("output"),
     Column("activation", "left"),
+)
+CELLS = (
+    Column("cell", "left"),
+    Column("kind", "left"),
+    Column("units"),
+    Column("inputs"),
+    Column("note", "left", priority=1),
 )
 TENSORS = (
     Column("tensor", "left"),
@@ -34,7 +43,14 @@ QUESTIONS = (
 
 def inspection(subject: Section) -> tuple[Panel, ...]:
     """The panels about a subject. subject: the plain data of its summary."""
-    return (_overview(subject), _layers(subject), _tensors(subject), _questions(subject))
+    found = _cells(subject) if subject.get("cells") else _layers(subject)
+    return (
+        _overview(subject),
+        found,
+        _tensors(subject),
+        *_initialisers(subject),
+        _questions(subject),
+    )
 
 
 def _overview(subject: Section) -> Panel:
@@ -45,7 +61,7 @@ def _overview(subject: Section) -> Panel:
     lines = [
         f"{subject['format']}, {thousands(subject['parameters'])} parameters",
         maps or "input and output shapes are not known",
-        f"sha256 {subject['sha256']}",
+        *([f"sha256 {subject['sha256']}"] if subject["sha256"] else ()),
         *(f"note: {text}" for text in subject["notes"]),
     ]
     return Panel(str(subject["name"]), "nothing was run", tuple(Note(line) for line in lines))
@@ -64,6 +80,20 @@ def _layers(subject: Section) -> Panel:
     if not layers:
         return Panel("Layers", "", (Note("none could be told from the file"),))
     return Panel("Layers", "", (Table("Layers", LAYERS, tuple(_runs(layers))),))
+
+
+def _cells(subject: Section) -> Panel:
+    rows = tuple(
+        (
+            str(cell["name"]),
+            str(cell["kind"]),
+            thousands(cell["hidden"]),
+            thousands(cell["input_size"]),
+            str(cell["note"]),
+        )
+        for cell in subject["cells"]
+    )
+    return Panel("Recurrent cells", "", (Table("Recurrent cells", CELLS, rows),))
 
 
 def _runs(layers: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
@@ -90,6 +120,19 @@ def _tensors(subject: Section) -> Panel:
     more = len(rows) - SHOWN_TENSORS
     caption = f"and {thousands(more)} more; -f json lists all" if more > 0 else ""
     return Panel("Tensors", "", (Table("Tensors", TENSORS, rows[:SHOWN_TENSORS], caption),))
+
+
+def _initialisers(subject: Section) -> tuple[Panel, ...]:
+    """Which initialiser each matrix looks like; without matrices there is nothing to say."""
+    laws = [(str(entry["tensor"]), entry["law"]) for entry in subject.get("initialisers", ())]
+    if not laws:
+        return ()
+    more = len(laws) - SHOWN_TENSORS
+    table = law_table(laws[:SHOWN_TENSORS])
+    if more > 0:
+        table = replace(table, caption=f"and {thousands(more)} more; {table.caption}")
+    notes = (Note(str(entry["sentence"])) for entry in subject.get("criticality", ()))
+    return (Panel("Which initialiser", "", (table, *notes)),)
 
 
 def _questions(subject: Section) -> Panel:

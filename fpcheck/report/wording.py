@@ -43,8 +43,11 @@ def header(document: Section) -> tuple[str, ...]:
     """The parts of the first line: program, model, what it is, seed."""
     subject = document["subject"]
     kind = str(subject["format"])
-    layers = len(subject["layers"])
-    counted = f"{_plural(layers, 'layer')}, {thousands(subject['parameters'])} parameters"
+    cells = subject.get("cells", ())
+    parts_of = _plural(len(subject["layers"]), "layer")
+    if cells:
+        parts_of = _plural(len(cells), "recurrent cell")
+    counted = f"{parts_of}, {thousands(subject['parameters'])} parameters"
     shapes = _shapes(subject)
     parts = (
         f"fpcheck {document['fpcheck']}",

@@ -159,6 +159,7 @@ def test_flags_reach_the_analysis(fpcheck):
         "--max-steps", "4", "--max-period", "5", "--samples", "6", "--splits", "8", "--threads",
         "1", "--no-self-map", "--limit", "max_cycling=0.5", "--select", "FP2,FP0", "--ignore",
         "FP201", "--fail-on", "warning", "--timings", "--clip=-1,1", "--scale", "0.5",
+        "--input", "mean", "--input-shape", "3,4",
     )  # fmt: skip
     ((model, arguments),) = fpcheck.calls
     settings = arguments.pop("settings")
@@ -168,6 +169,7 @@ def test_flags_reach_the_analysis(fpcheck):
     assert {name: str(value) for name, value in arguments.items()} == {
         "data": "d.npz", "target": "y", "spec": "s.toml", "activation": "tanh",
         "output_activation": "relu", "key": "ema", "layout": "in_out", "timings": "True",
+        "input_choice": "mean", "input_shape": "(3, 4)",
     }  # fmt: skip
     assert (settings.seed, settings.starts, settings.max_steps, settings.max_period) == (7, 3, 4, 5)
     assert (settings.samples, settings.splits, settings.threads) == (6, 8, 1)

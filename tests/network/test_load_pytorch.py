@@ -230,23 +230,6 @@ def test_complex_tensors_are_left_out_with_a_note(tmp_path):
     assert any("'freqs' is left out: complex" in note for note in subject.notes)
 
 
-def test_the_old_format_is_refused_with_how_to_save_again(tmp_path):
-    path = tmp_path / "old.pt"
-    torch.save({"w": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
-    with pytest.raises(ModelFileError, match="old format") as caught:
-        load(path)
-    assert "torch.save" in caught.value.hint
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_torchscript_is_named_as_such(tmp_path):
-    path = tmp_path / "script.pt"
-    torch.jit.save(torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)), str(path))
-    with pytest.raises(ModelFileError, match="TorchScript") as caught:
-        load(path)
-    assert "state_dict()" in caught.value.hint
-
-
 def test_reading_a_pytorch_file_imports_neither_torch_nor_pickle_of_it(tmp_path):
     path = save(tmp_path, nn.Linear(3, 3).state_dict())
     code = (

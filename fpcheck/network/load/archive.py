@@ -83,7 +83,7 @@ def read_entry(archive: Archive, entry: Entry) -> NDArray[np.uint8]:
     file = archive.file
     if entry.size >= LARGE:
         require_memory(entry.size, f"reading {file.name}")
-    start = _data_start(archive, entry)
+    start = data_start(archive, entry)
     out = np.empty(entry.size, dtype=np.uint8)
     if entry.method == STORED:
         crc = _copy(archive, start, out.data)
@@ -102,7 +102,7 @@ def read_entry(archive: Archive, entry: Entry) -> NDArray[np.uint8]:
 
 def read_head(archive: Archive, entry: Entry, length: int) -> bytes:
     """The first `length` bytes of `entry`, or fewer where it is shorter; no CRC is checked."""
-    start = _data_start(archive, entry)
+    start = data_start(archive, entry)
     if entry.method == STORED:
         return bytes(archive.file.read_at(start, min(length, entry.size)))
     packed = archive.file.read_at(start, min(entry.packed, length + 1024))
@@ -223,7 +223,7 @@ def _zip64(extra: bytearray, size: int, packed: int, header: int) -> tuple[int, 
     return size, packed, header
 
 
-def _data_start(archive: Archive, entry: Entry) -> int:
+def data_start(archive: Archive, entry: Entry) -> int:
     """Where the entry's data start, behind its local header."""
     fields = _LOCAL.unpack(archive.file.read_at(entry.header, _LOCAL.size))
     start = entry.header + _LOCAL.size + fields[9] + fields[10]

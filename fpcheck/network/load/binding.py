@@ -12,6 +12,7 @@ from fpcheck.network.load.binding_faults import (
     no_assignment,
     unknown_layout,
 )
+from fpcheck.network.load.channels_last import channels_first
 from fpcheck.network.load.file_layers import (
     FileLayer,
     Tensors,
@@ -84,7 +85,9 @@ def bind(
     bound |= _assign(search, file_layers(tensors, taken), ordered=ordered)
     nodes = tuple(bound.get(node.name, node) for node in skeleton.nodes)
     used = {name for node in nodes for name in _parameters(node)}
-    network = Network(Skeleton(nodes), {name: t for name, t in tensors.items() if name in used})
+    bound_skeleton = Skeleton(nodes)
+    own = {name: tensor for name, tensor in tensors.items() if name in used}
+    network = Network(bound_skeleton, channels_first(file, bound_skeleton, own))
     return network, tuple(name for name in tensors if name not in used)
 
 

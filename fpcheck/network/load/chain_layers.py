@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.network.load.chain_order import LAYOUT_HINT, SPEC_HINT, DenseTensors
-from fpcheck.network.load.naming import Name, Role, read_name
+from fpcheck.network.load.naming import Name, Role, read_names, without_collection
 from fpcheck.network.load.norm_places import NormTensors
 from fpcheck.network.skeleton import Layout
 
@@ -43,8 +43,8 @@ def chain_layers(tensors: Tensors, layout: Layout | None) -> ChainLayers:
     """
     groups: dict[str, dict[Role, Name]] = {}
     parts = ChainLayers()
-    for full, tensor in tensors.items():
-        name = read_name(full)
+    for full, name in read_names(tensors).items():
+        tensor = tensors[full]
         if name.role == "count" or tensor.ndim == 0 or tensor.dtype.kind in "b":
             parts.unused.append(full)
         elif name.role == "unknown":
@@ -126,7 +126,8 @@ def _dense(
 
 def _layer_name(name: Name) -> str:
     """The part before `.weight`, or the whole name where there is none (`w0`, `coefs_0`)."""
-    return name.layer if name.layer and name.full.startswith(name.layer) else name.full
+    bare = without_collection(name.full)
+    return name.layer if name.layer and bare.startswith(name.layer) else name.full
 
 
 def _norm(roles: Mapping[Role, Name], tensors: Tensors) -> NormTensors:

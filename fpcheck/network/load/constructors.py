@@ -40,6 +40,10 @@ class View:
     strides: tuple[int, ...]
 
 
+class Attributes(dict[object, object]):
+    """The attributes of an object of a TorchScript program, by name."""
+
+
 class BadArgumentsError(ValueError):
     """The arguments of an allowed constructor are not what it takes."""
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.network.load.naming import Name, Role, natural, read_name, stem
+from fpcheck.network.load.naming import Name, Role, natural, read_names, stem
 from fpcheck.network.skeleton import (
     BatchNorm,
     Conv,
@@ -43,8 +43,7 @@ class FileLayer:
 def file_layers(tensors: Tensors, taken: frozenset[str]) -> list[FileLayer]:
     """The layers that the names form, in the order of `tensors`, without those in `taken`."""
     groups: dict[str, dict[Role, Name]] = {}
-    for full in tensors:
-        name = read_name(full)
+    for full, name in read_names(tensors).items():
         if full not in taken and name.role not in ("unknown", "count"):
             groups.setdefault(name.layer, {}).setdefault(name.role, name)
     found = []

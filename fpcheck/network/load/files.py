@@ -21,12 +21,16 @@ HASH_BLOCK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """An open model file. `name` is what messages and reports call it: no folder of anybody's."""
+    """A model file. `name` is what messages and reports call it: no folder of anybody's.
+
+    `stamp`: device, inode, size and time of change when it was opened.
+    """
 
     path: Path
     name: str
     handle: FileIO
     size: int
+    stamp: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     def fault(self, message: str, *, entry: str = "", hint: str = "") -> ModelFileError:
         """An error about this file, to be raised; `entry` is the place inside it."""
@@ -52,17 +56,30 @@ class ModelFile:
             ModelFileError: the file ends before.
         """
         try:
-            self.handle.seek(offset)
-            done = 0
-            while done < len(out):  # one read call moves at most 2 GiB
-                count = self.handle.readinto(out[done:])
-                if not count:
-                    raise self.fault("the file is truncated", hint=TRUNCATED_HINT)
-                done += count
+            with self._reading() as handle:
+                handle.seek(offset)
+                done = 0
+                while done < len(out):  # one read call moves at most 2 GiB
+                    count = handle.readinto(out[done:])
+                    if not count:
+                        raise self.fault("the file is truncated", hint=TRUNCATED_HINT)
+                    done += count
         except OSError as error:
             raise self.fault(f"cannot be read: {error.strerror}") from None
 
+    @contextmanager
+    def _reading(self) -> Iterator[FileIO]:
+        """The handle; a new one where it is closed, as for tensors that are read late."""
+        if not self.handle.closed:
+            yield self.handle
+            return
+        with FileIO(str(self.path), "r") as handle:
+            if _stamp(handle) != self.stamp:
+                raise self.fault("the file changed while it was read", hint=CHANGED_HINT)
+            yield handle
 
+
+CHANGED_HINT = "wait until nothing writes to it"
 TRUNCATED_HINT = "copy or save it again; compare its size with the original's"
 
 
@@ -94,7 +111,7 @@ def open_model(path: Path) -> Iterator[ModelFile]:
         size = os.fstat(handle.fileno()).st_size
         if size == 0:
             raise ModelFileError(f"{name} is empty", where=name, hint=TRUNCATED_HINT)
-        yield ModelFile(path, name, handle, size)
+        yield ModelFile(path, name, handle, size, _stamp(handle))
 
 
 @contextmanager
@@ -114,7 +131,6 @@ def _sha256(file: ModelFile, stop: Event) -> str:
     """The hash, taken through a handle of its own; refuses a file that changes meanwhile."""
     hashed = hashlib.sha256()
     block = memoryview(bytearray(min(HASH_BLOCK, file.size)))
-    before = _stamp(file.handle)
     try:
         with FileIO(str(file.path), "r") as handle:
             while not stop.is_set() and (count := handle.readinto(block)):
@@ -122,10 +138,8 @@ def _sha256(file: ModelFile, stop: Event) -> str:
             after = _stamp(handle)
     except OSError as error:
         raise file.fault(f"cannot be read: {error.strerror}") from None
-    if after != before:
-        raise file.fault(
-            "the file changed while it was read", hint="wait until nothing writes to it"
-        )
+    if after != file.stamp:
+        raise file.fault("the file changed while it was read", hint=CHANGED_HINT)
     return hashed.hexdigest()
 
 

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fpcheck.core.errors import MemoryLimitError, UsageError
-from fpcheck.core.memory import require_memory
+from fpcheck.core.errors import UsageError
 from fpcheck.core.streams import random_stream
 from fpcheck.network.activations import ActivationFunction, parse_activation
+from fpcheck.network.constant_input import ZEROS, ConstantInput, constant_input
 from fpcheck.network.load.binding import bind
+from fpcheck.network.load.cells import NO_CHAIN, NO_CHAIN_HINT, FoundCells, find_cells
 from fpcheck.network.load.chain import infer_chain
-from fpcheck.network.load.files import ModelFile, digest, open_model, shown
-from fpcheck.network.load.registry import SPEC_SUFFIX, format_of
-from fpcheck.network.load.state_dict import StateDict, choose
-from fpcheck.network.load.stored import bytes_needed
+from fpcheck.network.load.files import digest, open_model
+from fpcheck.network.load.graph_file import GraphRequest
+from fpcheck.network.load.live.target import is_target
+from fpcheck.network.load.registry import SPEC_SUFFIX, format_of, stores_graph
+from fpcheck.network.load.sharded import model_in
+from fpcheck.network.load.spec_cell import bound_cell, draw_cell
+from fpcheck.network.load.weights_file import Weights, read_weights
 from fpcheck.network.network import Network, needed_parameters
 from fpcheck.network.skeleton import Layout
 from fpcheck.network.subject import Subject
 
 if TYPE_CHECKING:
-    from fpcheck.network.spec import Spec
+    from fpcheck.network.spec import RecurrentLayer, Spec
 
-Tensors = dict[str, NDArray[np.generic]]
 LAYOUTS: dict[str, Layout] = {"out_in": "out_in", "in_out": "in_out"}
 
 
 def load(
-    path: str | Path,
+    path: object,
     *,
     spec: str | Path | None = None,
     activation: str | None = None,
@@ -40,17 +41,24 @@ def load(
     key: str | None = None,
     layout: str | None = None,
     seed: int = 0,
+    input_choice: str | ConstantInput = ZEROS,
+    input_shape: Sequence[int] | None = None,
 ) -> Subject:
     """The subject in the file at `path`: a weights file, or a spec whose laws draw the weights.
 
     Args:
-        path: .npz, .safetensors, .pt or .pth; or .toml, a spec.
+        path: .npz, .safetensors, .pt or .pth; or .toml, a spec. Or a live model: a
+            torch.nn.Module, a keras.Model, a Network, a function f(x) -> y on batches, or the
+            target `package.module:factory`, which is imported.
         spec: the skeleton for a weights file.
         activation: of the hidden layers, such as `tanh` or `crelu(1.04, 1.17)`.
         output_activation: of the last layer, which is linear without it.
         key: which of several state dicts in the file.
         layout: `out_in` or `in_out`, how matrices are stored, where their names do not say.
         seed: of the drawn weights.
+        input_choice: the constant input of recurrent cells: `zeros`, a file of one row, or one
+            that was read already.
+        input_shape: of one row of a live model or a graph that does not tell it.
 
     Raises:
         ModelFileError: the file cannot be read, or does not fit the spec.
@@ -59,44 +67,50 @@ def load(
         UnsupportedOperationError: an unknown activation.
         MemoryLimitError: the tensors do not fit into memory.
     """
-    path = Path(path)
+    held = constant_input(input_choice)
     activations = {"--activation": activation, "--output-activation": output_activation}
+    if not isinstance(path, str | os.PathLike) or is_target(path):
+        from fpcheck.network.load.live.subject import live_subject
+
+        flags = {"--spec": spec, **activations, "--key": key, "--layout": layout}
+        _exclude("a live model says everything itself", flags)
+        return live_subject(path, input_shape, held)
+    path = model_in(Path(path))
+    if spec is not None or not stores_graph(path):
+        _exclude("this file's weights alone are read", {"--input-shape": input_shape})
     if path.suffix.lower() == SPEC_SUFFIX:
         flags = {"--spec": spec, **activations, "--key": key, "--layout": layout}
         _exclude("a spec says everything itself", flags)
-        return _drawn(path, seed)
+        return _drawn(path, seed, held)
     if spec is not None:
         _exclude("the spec names the activations", activations)
+    elif stores_graph(path):
+        _exclude("the file says everything itself", {**activations, "--layout": layout})
+        return _graphed(path, GraphRequest(key, held, tuple(input_shape or ()) or None))
     orientation = _layout(layout)
     hidden, last = _function(activation), _function(output_activation)
     if spec is not None:
         from fpcheck.network.spec import read_spec
 
         # The spec first: its errors need not wait for a large file.
-        return _bound(read_spec(spec), _weights(path, key), orientation)
-    return _inferred(_weights(path, key), hidden, last, orientation)
+        return _bound(read_spec(spec), read_weights(path, key, whole=True), orientation, held)
+    return _inferred(read_weights(path, key, whole=False), hidden, last, orientation, held)
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """A weights file, read."""
-
-    name: str
-    format: str
-    sha256: str
-    tensors: Tensors
-    ordered: bool
-    notes: tuple[str, ...]
-
-
-def _weights(path: Path, key: str | None) -> Weights:
-    """The state dict in a weights file, its tensors in memory."""
+def _graphed(path: Path, request: GraphRequest) -> Subject:
+    """The subject of a file that stores its graph."""
     with open_model(path) as file, digest(file) as hashed:
         kind = format_of(path)
-        contents = kind.contents(file)
-        tensors, notes = _read(file, choose(file, contents, key))
+        graph = kind.graph_of(file, request)
         sha256 = hashed.result()
-    return Weights(path.name, kind.name, sha256, tensors, contents.ordered, notes)
+    found = graph.network.skeleton.input_shape if graph.network is not None else None
+    if request.shape is not None and found not in (None, request.shape):
+        raise UsageError(
+            f"--input-shape is {list(request.shape)}, the input of {path.name} is {list(found)}",
+            hint="leave --input-shape out",
+        )
+    own = {field.name: getattr(graph, field.name) for field in fields(graph)}
+    return Subject(name=path.name, format=kind.name, sha256=sha256, **own)
 
 
 def _inferred(
@@ -104,8 +118,15 @@ def _inferred(
     hidden: ActivationFunction | None,
     last: ActivationFunction | None,
     layout: Layout | None,
+    held: ConstantInput,
 ) -> Subject:
-    """The subject of a weights file alone: the chain that its names and shapes determine."""
+    """The subject of a weights file alone: its recurrent cells, or the chain that its names and
+    shapes determine."""
+    if weights.too_large:
+        return _left_in_file(weights)
+    found = find_cells(weights.tensors, function=hidden, held=held)
+    if found.cells:
+        return _recurrent(weights, found)
     chain = infer_chain(
         weights.tensors,
         ordered=weights.ordered,
@@ -127,30 +148,42 @@ def _inferred(
         no_network=chain.reason,
         hint=chain.hint,
         outline=chain.outline,
-        notes=(*weights.notes, *chain.notes),
+        notes=(*weights.notes, *found.notes, *chain.notes),
         unused=chain.unused,
     )
 
 
-def _read(file: ModelFile, chosen: StateDict) -> tuple[Tensors, tuple[str, ...]]:
-    """The tensors of a state dict, and notes on those that are left out."""
-    usable = {name: tensor for name, tensor in chosen.tensors.items() if not tensor.left_out}
-    notes = list(chosen.notes)
-    for name, tensor in chosen.tensors.items():
-        if tensor.left_out:
-            notes.append(f"tensor '{shown(name)}' is left out: {tensor.left_out}")
-    if any(tensor.dtype == "bfloat16" for tensor in usable.values()):
-        notes.append("bfloat16 tensors are read as float32, exactly")
-    if not usable:
-        raise file.fault("holds no tensors of real numbers", hint=notes[-1])
-    try:
-        require_memory(bytes_needed(usable.values()), f"reading {file.name}")
-        return {name: tensor.read() for name, tensor in usable.items()}, tuple(notes)
-    except MemoryError:
-        raise MemoryLimitError(f"{file.name}: its tensors do not fit into memory") from None
+def _left_in_file(weights: Weights) -> Subject:
+    """The subject of a weights file whose tensors stay in it and are read one by one."""
+    return Subject(
+        name=weights.name,
+        format=weights.format,
+        sha256=weights.sha256,
+        tensors=weights.tensors,
+        network=None,
+        no_network=weights.too_large,
+        hint="a machine with more memory",
+        notes=weights.notes,
+        late=weights.late,
+    )
 
 
-def _drawn(path: Path, seed: int) -> Subject:
+def _recurrent(weights: Weights, found: FoundCells) -> Subject:
+    """The subject of a weights file with recurrent cells: each is a map of its own."""
+    return Subject(
+        name=weights.name,
+        format=weights.format,
+        sha256=weights.sha256,
+        tensors=weights.tensors,
+        network=None,
+        no_network=NO_CHAIN,
+        hint=NO_CHAIN_HINT,
+        notes=(*weights.notes, *found.notes),
+        cells=found.cells,
+    )
+
+
+def _drawn(path: Path, seed: int, held: ConstantInput) -> Subject:
     """The subject of a spec: weights drawn with its laws."""
     from fpcheck.network.initializers import draw_network
     from fpcheck.network.spec import read_spec
@@ -158,7 +191,11 @@ def _drawn(path: Path, seed: int) -> Subject:
     with open_model(path) as file, digest(file) as hashed:
         spec = read_spec(path)
         sha256 = hashed.result()
-    network = draw_network(spec.skeleton, spec.layer_laws, random_stream(seed, "draw"))
+    rng = random_stream(seed, "draw")
+    if spec.cell is not None:
+        drawn = Weights(path.name, "spec", sha256, draw_cell(spec.cell, rng), True, spec.notes)
+        return _cell_of(spec, spec.cell, drawn, held)
+    network = draw_network(spec.skeleton, spec.layer_laws, rng)
     return Subject(
         name=path.name,
         format="spec",
@@ -173,8 +210,12 @@ def _drawn(path: Path, seed: int) -> Subject:
     )
 
 
-def _bound(spec: Spec, weights: Weights, layout: Layout | None) -> Subject:
+def _bound(spec: Spec, weights: Weights, layout: Layout | None, held: ConstantInput) -> Subject:
     """The subject of a weights file whose skeleton a spec gives."""
+    # What [init] leaves to a default is of no interest: the file has the weights.
+    notes = (*weights.notes, *(note for note in spec.notes if "[init]" not in note))
+    if spec.cell is not None:
+        return _cell_of(spec, spec.cell, replace(weights, notes=notes), held)
     network, unused = bind(
         weights.name,
         spec.skeleton,
@@ -183,8 +224,6 @@ def _bound(spec: Spec, weights: Weights, layout: Layout | None) -> Subject:
         ordered=weights.ordered,
         layout=layout,
     )
-    # What [init] leaves to a default is of no interest: the file has the weights.
-    notes = tuple(note for note in spec.notes if "[init]" not in note)
     return Subject(
         name=weights.name,
         format=weights.format,
@@ -194,9 +233,16 @@ def _bound(spec: Spec, weights: Weights, layout: Layout | None) -> Subject:
         outline=network.skeleton,
         input_law=spec.input_law,
         preprocessing=spec.preprocessing,
-        notes=(*weights.notes, *notes),
+        notes=notes,
         unused=unused,
     )
+
+
+def _cell_of(spec: Spec, layer: RecurrentLayer, weights: Weights, held: ConstantInput) -> Subject:
+    """The subject of a spec with a recurrent layer, its weights drawn or from a file."""
+    cell, found = bound_cell(weights.name, weights.tensors, layer, held)
+    subject = _recurrent(weights, replace(found, cells=(cell,)))
+    return replace(subject, input_law=spec.input_law, preprocessing=spec.preprocessing)
 
 
 def _exclude(reason: str, flags: Mapping[str, object]) -> None:

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.network.load.archive import Archive, Entry, open_archive, read_entry, read_head
+from fpcheck.network.load.archive import (
+    STORED,
+    Archive,
+    Entry,
+    data_start,
+    open_archive,
+    read_entry,
+    read_head,
+)
 from fpcheck.network.load.files import ModelFile, shown
 from fpcheck.network.load.stored import Contents, Stored, entry_count
 
@@ -41,7 +50,7 @@ def npz_contents(file: ModelFile) -> Contents:
     strangers = []
     for entry in archive.entries.values():
         if entry.name.endswith(".npy"):
-            tree[entry.name.removesuffix(".npy")] = _stored(archive, entry)
+            tree[entry.name.removesuffix(".npy")] = npy_stored(archive, entry)
         elif not entry.name.endswith("/"):
             strangers.append(shown(entry.name))
     if not tree:
@@ -50,10 +59,16 @@ def npz_contents(file: ModelFile) -> Contents:
             hint="a PyTorch file is read under its own suffix, .pt or .pth" if strangers else "",
         )
     notes = (f"entries that are no arrays: {', '.join(strangers[:3])}",) if strangers else ()
-    return Contents(tree, ordered=True, notes=notes)
+    return Contents(tree, ordered=not _sorted_by_flax(list(tree)), notes=notes)
 
 
-def _stored(archive: Archive, entry: Entry) -> Stored:
+def _sorted_by_flax(names: list[str]) -> bool:
+    """Whether the names are a flattened dictionary of Flax, whose order is that of the alphabet."""
+    return names == sorted(names) and any(name.endswith("kernel") for name in names)
+
+
+def npy_stored(archive: Archive, entry: Entry) -> Stored:
+    """The array of one `.npy` entry, its header checked against the entry's size."""
     file = archive.file
     header, skip = _header(archive, entry)
     found = _HEADER.fullmatch(header)
@@ -94,6 +109,7 @@ def _stored(archive: Archive, entry: Entry) -> Stored:
             fortran=found["fortran"] == "True",
         ),
         left_out=left_out,
+        part=_parts(archive, entry, skip, dtype) if found["fortran"] == "False" else None,
     )
 
 
@@ -145,3 +161,23 @@ def _read(
     if not dtype.isnative:
         array = array.astype(dtype.newbyteorder("="))
     return array.reshape(shape, order="F" if fortran else "C")
+
+
+def _parts(
+    archive: Archive, entry: Entry, skip: int, dtype: np.dtype[np.generic]
+) -> Callable[[int, int], NDArray[np.generic]] | None:
+    """The reader of entries start..stop of an array in C order; None where it is packed."""
+    if entry.method != STORED:
+        return None
+
+    def part(start: int, stop: int) -> NDArray[np.generic]:
+        raw = np.empty((stop - start) * dtype.itemsize, dtype=np.uint8)
+        offset = data_start(archive, entry) + skip + start * dtype.itemsize
+        archive.file.read_into(offset, raw.data)
+        if dtype == np.bool_:
+            truth: NDArray[np.generic] = raw != 0
+            return truth
+        array: NDArray[np.generic] = raw.view(dtype)
+        return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
+
+    return part

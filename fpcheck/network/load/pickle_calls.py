@@ -5,10 +5,10 @@ from __future__ import annotations
 from fpcheck.core.errors import ModelFileError
 from fpcheck.network.load.constructors import (
     REFUSED_TENSORS,
+    Attributes,
     BadArgumentsError,
     Constructor,
     View,
-    constructor,
     storage_of,
 )
 from fpcheck.network.load.files import shown
@@ -23,7 +23,7 @@ STATE_DICT_HINT = (
 def find(machine: Machine, module: str, name: str) -> None:
     """Push the allow-list's entry for a global name, or refuse it by that name."""
     full = f"{module}.{name}"
-    found = constructor(full)
+    found = machine.lookup(full)
     if found is None:
         raise _refused(machine, full)
     machine.stack.append(found)
@@ -106,10 +106,13 @@ def _call(machine: Machine, found: object, arguments: object) -> None:
 
 
 def build(machine: Machine) -> None:
-    """BUILD: attributes for the object below, dropped, since what they would change is inert."""
-    machine.pop()
+    """BUILD: attributes for the object below; dropped, but for a module of a program, since what
+    they would change is inert."""
+    state = machine.pop()
     target = machine.top()
-    if not isinstance(target, dict | Opaque | View):
+    if isinstance(target, Attributes) and isinstance(state, dict):
+        target.update(state)
+    elif not isinstance(target, dict | Opaque | View):
         raise machine.fault(
             f"the pickle sets the state of a {type(target).__name__.lower()}", STATE_DICT_HINT
         )
@@ -118,6 +121,9 @@ def build(machine: Machine) -> None:
 def persistent(machine: Machine) -> None:
     """BINPERSID: a storage by its persistent id."""
     try:
-        machine.stack.append(storage_of(machine.pop()))
+        storage = storage_of(machine.pop())
     except BadArgumentsError as error:
         raise machine.fault(f"the pickle holds {error}", STATE_DICT_HINT) from None
+    if machine.storages.setdefault(storage.key, storage) != storage:
+        raise machine.fault(f"storage {shown(storage.key)} is described in two ways", "")
+    machine.stack.append(storage)

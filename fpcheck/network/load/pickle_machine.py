@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fpcheck.core.errors import ModelFileError
+from fpcheck.network.load.constructors import Constructor, Storage, constructor
 from fpcheck.network.load.files import shown
 
 MAX_OPCODES = 10_000_000  # a checkpoint takes about 40 a tensor; each makes at most a small object
@@ -16,7 +17,11 @@ Fault = Callable[[str, str], ModelFileError]
 
 @dataclass(slots=True)
 class Machine:
-    """The state of the reading: where it stands, the stack, where its marks are, the memo."""
+    """The state of the reading: where it stands, the stack, where its marks are, the memo.
+
+    `lookup`: the allow-list, from a global name to what stands for it; `storages`: those that were
+    named, by key; `cut`: whether it ended because the data did.
+    """
 
     data: bytes
     fault: Fault
@@ -25,11 +30,15 @@ class Machine:
     marks: list[int] = field(default_factory=list)
     memo: dict[int, object] = field(default_factory=dict)
     done: bool = False
+    cut: bool = False
+    lookup: Callable[[str], Constructor | None] = constructor
+    storages: dict[str, Storage] = field(default_factory=dict)
 
     def take(self, length: int) -> bytes:
         """The next `length` bytes."""
         end = self.place + length
         if end > len(self.data):
+            self.cut = True
             raise self.fault("the pickle is cut off", "")
         part = self.data[self.place : end]
         self.place = end
@@ -39,6 +48,7 @@ class Machine:
         """The text up to the next newline."""
         end = self.data.find(b"\n", self.place)
         if end < 0:
+            self.cut = True
             raise self.fault("the pickle is cut off", "")
         part = self.data[self.place : end]
         self.place = end + 1

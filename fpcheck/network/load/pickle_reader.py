@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 
 from fpcheck.network.load import pickle_calls as calls
+from fpcheck.network.load.constructors import Constructor, constructor
 from fpcheck.network.load.pickle_machine import MAX_OPCODES, Fault, Machine
 from fpcheck.network.load.stored import Opaque
 
@@ -21,15 +22,23 @@ MAX_DIGITS = 2400  # the same in decimal; conversion costs the square of the dig
 MAX_KEY = 2**31  # larger integers as keys can be chosen to collide
 
 
-def read_pickle(data: bytes, fault: Fault) -> object:
+def read_pickle(
+    data: bytes, fault: Fault, lookup: Callable[[str], Constructor | None] = constructor
+) -> object:
     """The object that `data` describes, of plain data, View and Opaque values.
 
     fault: makes the error to be raised from a message and a hint.
+    lookup: the allow-list.
 
     Raises:
         ModelFileError: the pickle is damaged, over a bound, or names what is not allowed.
     """
-    machine = Machine(data, fault)
+    return run_pickle(Machine(data, fault, lookup=lookup))
+
+
+def run_pickle(machine: Machine) -> object:
+    """The object of the pickle at which `machine` stands; it then stands behind that pickle."""
+    fault = machine.fault
     for _ in range(MAX_OPCODES):
         code = machine.take(1)[0]
         step = _STEPS.get(code)
@@ -119,6 +128,7 @@ def _protocol(machine: Machine) -> None:
 
 def _frame(machine: Machine) -> None:
     if machine.number(8) > len(machine.data) - machine.place:
+        machine.cut = True
         raise machine.fault("the pickle is cut off", "")
 
 

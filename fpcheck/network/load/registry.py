@@ -9,27 +9,61 @@ from pathlib import Path
 
 from fpcheck.core.errors import ModelFileError
 from fpcheck.network.load.files import ModelFile
+from fpcheck.network.load.graph_file import GraphFile, GraphRequest
+from fpcheck.network.load.keras import keras_contents, keras_graph
 from fpcheck.network.load.npz import npz_contents
+from fpcheck.network.load.onnx import onnx_graph
 from fpcheck.network.load.pytorch import pytorch_contents
 from fpcheck.network.load.safetensors import safetensors_contents
+from fpcheck.network.load.sharded import sharded
+from fpcheck.network.load.skops import skops_graph
 from fpcheck.network.load.stored import Contents
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format: its name in reports, its suffixes, and the reader of what a file holds."""
+    """A format: its name in reports, its suffixes, and the reader of what a file holds: tensors
+    alone (`contents`), or the network itself where the format stores its graph (`graph`).
+    """
 
     name: str
     suffixes: tuple[str, ...]
-    contents: Callable[[ModelFile], Contents]
+    contents: Callable[[ModelFile], Contents] | None = None
+    graph: Callable[[ModelFile, GraphRequest], GraphFile] | None = None
+
+    def graph_of(self, file: ModelFile, request: GraphRequest) -> GraphFile:
+        """The graph that the file stores. Raises ValueError for a format of tensors alone."""
+        if self.graph is None:
+            raise ValueError(f"{self.name} stores no graph")
+        return self.graph(file, request)
 
 
 FORMATS = (
     Format("npz", (".npz",), npz_contents),
     Format("safetensors", (".safetensors",), safetensors_contents),
-    Format("pytorch", (".pt", ".pth"), pytorch_contents),
+    Format(
+        "safetensors", (".safetensors.index.json",), sharded(safetensors_contents, ".safetensors")
+    ),
+    Format("pytorch", (".pt", ".pth", ".bin", ".jit", ".ptl"), pytorch_contents),
+    Format("pytorch", (".bin.index.json",), sharded(pytorch_contents, ".bin")),
+    Format("skops", (".skops",), graph=skops_graph),
+    Format("onnx", (".onnx",), graph=onnx_graph),
+    Format("keras", (".weights.h5",), keras_contents),
+    Format("keras", (".keras", ".h5", ".hdf5"), keras_contents, keras_graph),
 )
 SPEC_SUFFIX = ".toml"
+
+
+def stores_graph(path: Path) -> bool:
+    """Whether the suffix of `path` names a format that stores its graph."""
+    known = _known(path)
+    return known is not None and known.graph is not None
+
+
+def _known(path: Path) -> Format | None:
+    """The format that the end of the name says; `.bin.index.json` is one suffix."""
+    name = path.name.lower()
+    return next((known for known in FORMATS if name.endswith(known.suffixes)), None)
 
 
 def format_of(path: Path) -> Format:
@@ -38,11 +72,11 @@ def format_of(path: Path) -> Format:
     Raises:
         ModelFileError: an unknown suffix.
     """
+    known = _known(path)
+    if known is not None:
+        return known
     suffix = path.suffix.lower()
-    for known in FORMATS:
-        if suffix in known.suffixes:
-            return known
-    suffixes = [s for known in FORMATS for s in known.suffixes]
+    suffixes = [end for known in FORMATS for end in known.suffixes]
     near = difflib.get_close_matches(suffix, suffixes, n=1) if suffix else []
     guess = f"did you mean '{near[0]}'? " if near else ""
     raise ModelFileError(

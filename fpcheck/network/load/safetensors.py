@@ -6,7 +6,6 @@ exactly one tensor. [safetensors format, huggingface.co/docs/safetensors]
 
 from __future__ import annotations
 
-import json
 import math
 from functools import partial
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from fpcheck.core.memory import require_memory
 from fpcheck.network.load.files import TRUNCATED_HINT, ModelFile, shown
+from fpcheck.network.load.json_object import json_object
 from fpcheck.network.load.stored import Contents, Stored, bfloat16_as_float32, entry_count
 
 MAX_HEADER = 100_000_000  # the bound of the reference implementation
@@ -72,25 +72,14 @@ def safetensors_contents(file: ModelFile) -> Contents:
 
 
 def _header(file: ModelFile, length: int) -> dict[str, object]:
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        if len({name for name, _ in pairs}) != len(pairs):
-            raise ValueError("two keys have one name")
-        return dict(pairs)
-
-    text = file.read_at(8, length)
-    # JSON nests by recursion in C; what nests deeper than a header can is refused before.
-    try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
-        raise file.fault(
-            f"the header is not the JSON of a safetensors file: {shown(reason)}",
+    return json_object(
+        file.read_at(8, length),
+        lambda reason: file.fault(
+            f"the header is not the JSON of a safetensors file: {reason}",
             entry="header",
             hint=TRUNCATED_HINT,
-        ) from None
-    if not isinstance(header, dict):
-        raise file.fault("the header is not a JSON object", entry="header")
-    return header
+        ),
+    )
 
 
 def _stored(file: ModelFile, data: int, name: str, entry: object) -> tuple[Stored, tuple[int, int]]:
@@ -132,21 +121,28 @@ def _stored(file: ModelFile, data: int, name: str, entry: object) -> tuple[Store
         extra_bytes=2 * (stop - start) if word == "BF16" else 0,
         read=partial(_read, file, data + start, word, sizes),
         left_out="complex numbers" if word == "C64" else "",
+        part=partial(_part, file, data + start, word),
     )
     return stored, (start, stop)
 
 
 def _read(file: ModelFile, offset: int, word: str, shape: tuple[int, ...]) -> NDArray[np.generic]:
+    size = math.prod(shape) * np.dtype(DTYPES[word]).itemsize
+    if size >= 2**24:
+        require_memory(size, f"reading {file.name}")
+    return _part(file, offset, word, 0, math.prod(shape)).reshape(shape)
+
+
+def _part(file: ModelFile, offset: int, word: str, start: int, stop: int) -> NDArray[np.generic]:
+    """The entries start..stop of the tensor whose numbers begin at `offset`."""
     dtype = np.dtype(DTYPES[word])
-    array: NDArray[np.generic] = np.empty(math.prod(shape), dtype=dtype)
+    array: NDArray[np.generic] = np.empty(stop - start, dtype=dtype)
     if array.size:
-        if array.nbytes >= 2**24:
-            require_memory(array.nbytes, f"reading {file.name}")
-        file.read_into(offset, array.view(np.uint8).data)
+        file.read_into(offset + start * dtype.itemsize, array.view(np.uint8).data)
     if word == "BF16":
-        return bfloat16_as_float32(array.astype(np.uint16, copy=False)).reshape(shape)
+        return bfloat16_as_float32(array.astype(np.uint16, copy=False))
     if word == "BOOL":
         truth: NDArray[np.generic] = array.view(np.uint8) != 0
-        return truth.reshape(shape)
+        return truth
     native: NDArray[np.generic] = array.astype(dtype.newbyteorder("="), copy=False)
-    return native.reshape(shape)
+    return native

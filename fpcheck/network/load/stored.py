@@ -9,10 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.network.load.files import ModelFile
+
 # NumPy before 2.0 has 32 axes; no checkpoint needs more, and each one costs work.
 MAX_AXES = 32
 # Sizes above this overflow a signed 64-bit byte count with any item size.
 MAX_ENTRIES = 2**59
+# How formats call their types of real floating-point numbers.
+FLOATING = ("float", "double", "half", "bfloat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Stored:
         extra_bytes: what the array needs beside it, 0 where it is a view of the source.
         read: returns the array in native byte order.
         left_out: why the tensor cannot be analysed, "" if it can.
+        part: returns the entries start..stop in C order without reading the others; None where the
+            file packs them or has them in another order.
     """
 
     shape: tuple[int, ...]
@@ -36,6 +42,17 @@ class Stored:
     extra_bytes: int
     read: Callable[[], NDArray[np.generic]]
     left_out: str = ""
+    part: Callable[[int, int], NDArray[np.generic]] | None = None
+
+    @property
+    def entries(self) -> int:
+        """The number of its entries."""
+        return math.prod(self.shape)
+
+    @property
+    def floating(self) -> bool:
+        """Whether it holds real floating-point numbers."""
+        return not self.left_out and self.dtype.startswith(FLOATING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +66,14 @@ class Opaque:
 class Contents:
     """What a file holds: a tree of mappings by name with tensors and other values as leaves.
 
-    `ordered`: whether the order of the names is the one in which they were saved.
+    `ordered`: whether the order of the names is the one in which they were saved; `files`: the
+    shards, where the file is an index of them.
     """
 
     tree: Mapping[str, object]
     ordered: bool
     notes: tuple[str, ...] = ()
+    files: tuple[ModelFile, ...] = ()
 
 
 def bytes_needed(tensors: Iterable[Stored]) -> int:

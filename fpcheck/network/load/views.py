@@ -72,11 +72,20 @@ def read_view(
                 flat[view.offset :], view.shape, strides, writeable=False
             )
             array = np.array(strided, order="C")
-    if not element.isnative:
-        array = array.astype(element.newbyteorder("="))
-    if view.dtype == "bfloat16":
-        return bfloat16_as_float32(np.ascontiguousarray(array).view(np.uint16)).reshape(view.shape)
-    if view.dtype == "bool":
+    return native_elements(array, view.dtype)
+
+
+def native_elements(array: NDArray[np.generic], dtype: str) -> NDArray[np.generic]:
+    """`array`, as it lies in the file, in native byte order; bfloat16 as float32, bytes as truth.
+
+    dtype: the type as PyTorch names it.
+    """
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if dtype == "bfloat16":
+        raw = np.ascontiguousarray(array).view(np.uint16)
+        return bfloat16_as_float32(raw).reshape(array.shape)
+    if dtype == "bool":
         truth: NDArray[np.generic] = array.view(np.uint8) != 0
         return truth
     return array
