@@ -28,6 +28,7 @@ SHOWN = 16
 ENDS = 4
 OUTSTANDING = 6
 # Measured and predicted q that differ by more than this factor are remarked upon.
+DEEPEST = 1000  # layers: nobody needs to know more of the usable depth
 DEPARTURE = 3.0
 
 Row = Mapping[str, Any]
@@ -165,7 +166,10 @@ def _depth(theory: Section) -> str:
         return "no limit on depth from correlations"
     if theory["usable_depth"] is None:
         return ""
-    return f"usable depth {theory['usable_depth']:.3g} of {theory['depth']} layers"
+    usable = theory["usable_depth"]
+    # Close to the edge of chaos the depth scale is as good as infinite, and as uncertain.
+    words = f"{usable:.3g}" if usable < DEEPEST else f"beyond {DEEPEST}"
+    return f"usable depth {words} layers, of which the network has {theory['depth']}"
 
 
 def _jacobian_notes(jacobian: Section | None) -> Iterator[Note]:

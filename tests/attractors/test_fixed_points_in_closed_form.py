@@ -178,7 +178,7 @@ def test_a_double_root_is_one_degenerate_point_and_not_several():
 def test_a_slow_passage_is_not_a_fixed_point():
     # A gap of 1e-11 is left where the double root was: one step there is below the tolerance,
     # so iteration stops, but there is nothing to stop at.
-    x, network = fold(gap=1e-11)
+    x, network = fold(gap=-1e-11)
     passing = np.full((50, 1), x)
     residual = np.abs(np.tanh(network.parameters["weight"] * x + network.parameters["bias"]) - x)
     assert 0 < residual < 1e-9 * x
