@@ -168,11 +168,11 @@ def _judged(points: Array, defect: Array, jac: Array) -> Polished | None:
 def _nullity(jac: Array) -> int:
     """In how many directions I - J is singular at rounding level.
 
-    Rows and columns are first scaled so that the largest entry of |I| + |J| in each is 1. Scaling
-    makes nothing singular, and without it one long entry would: [[0.9, 1000], [0, 0.9]] has
-    det(I - J) = 0.01.
+    Rows and columns are first scaled so that the largest entry of I and |J| in each is 1. Scaling
+    makes nothing singular, and without it one long entry would seem to: J = [[0.9, 1000], [0, 0.9]]
+    has det(I - J) = 0.01.
     """
-    sizes = np.eye(len(jac)) + np.abs(jac)
+    sizes = np.maximum(np.eye(len(jac)), np.abs(jac))
     by_row = sizes.max(axis=1, keepdims=True)
     by_column = (sizes / by_row).max(axis=0, keepdims=True)
     sigmas = np.linalg.svd((np.eye(len(jac)) - jac) / by_row / by_column, compute_uv=False)

@@ -39,8 +39,8 @@ def search(
     """Fixed points that Newton's method finds and that are not among the known ones.
 
     unresolved: (u, n), end states of starts that did not settle; starts: (k, n), from the law. The
-    seeds are, in turn: the origin (which every odd map fixes), unresolved ends, points halfway between two known attractors (the border
-    of their basins passes between them), and starts.
+    seeds are, in turn: the origin (which every odd map fixes), unresolved ends, points halfway
+    between two known attractors (the border of their basins passes between them), and starts.
     """
     if not differentiable(program):
         return Search((), 0)

@@ -26,9 +26,12 @@ def style_for(
     quiet: bool = False,
     verbose: bool = False,
 ) -> Style:
-    """The style for `stream`; colour only on a terminal, and not under NO_COLOR or TERM=dumb."""
-    terminal = is_terminal(stream)
-    colour = terminal and not environment.get("NO_COLOR") and environment.get("TERM", "") != "dumb"
+    """The style for `stream`: colour on a terminal that is not dumb, or under FORCE_COLOR.
+
+    NO_COLOR wins over both.
+    """
+    able = is_terminal(stream) and environment.get("TERM", "") != "dumb"
+    colour = not environment.get("NO_COLOR") and (able or bool(environment.get("FORCE_COLOR")))
     return Style(
         width=width or columns(stream, environment),
         colour=colour,
@@ -89,9 +92,9 @@ def _forget_stdout() -> None:
 
 
 def say(text: str) -> None:
-    """Write one line to stderr, hostile characters escaped."""
+    """Write one line to stderr, hostile characters escaped; where it cannot be, nothing is lost."""
     shown = printable(text, ascii_only=not can_show(sys.stderr, text))
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(shown + "\n")
         sys.stderr.flush()
 

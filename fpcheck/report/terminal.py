@@ -57,6 +57,7 @@ def write_terminal(document: Section, style: Style) -> str:
     _badge(page, document, findings)
     if not style.quiet:
         _questions(page, document, findings)
+    _skipped(page, document)
     _findings(page, document, findings)
     if not style.quiet:
         _footer(page, document, findings)
@@ -136,6 +137,8 @@ def _badge(page: Page, document: Section, findings: Sequence[Finding]) -> None:
     verdict = document["verdict"]
     badge = Text(f" {wording.BADGES[verdict]} ", style=COLOURS.get(verdict, "reverse"))
     words = (*wording.counts(findings), _gate(document))
+    if page.style.quiet:  # no header has named the model
+        words = (str(document["subject"]["name"]), *words)
     page.parts([badge, *(Text(page.plain(word)) for word in words)])
 
 
@@ -152,11 +155,15 @@ def _questions(page: Page, document: Section, findings: Sequence[Finding]) -> No
         page.blank()
         own = tuple(f for f in findings if question_of(f.code) == question)
         _panel(page, table[question](section, own))
+
+
+def _skipped(page: Page, document: Section) -> None:
+    """What was not answered, even where little is shown: a pass of the rest is no pass of this."""
     skipped = wording.skipped_questions(document)
     if skipped:
         page.blank()
-    for question, reason in skipped:
-        page.line(f"{question.capitalize()} skipped: {reason}")
+    for questions, reason in skipped:
+        page.line(f"{questions} skipped: {reason}")
 
 
 def _findings(page: Page, document: Section, findings: Sequence[Finding]) -> None:

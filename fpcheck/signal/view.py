@@ -28,8 +28,9 @@ SHOWN = 16
 ENDS = 4
 OUTSTANDING = 6
 # Measured and predicted q that differ by more than this factor are remarked upon.
-DEEPEST = 1000  # layers: nobody needs to know more of the usable depth
 DEPARTURE = 3.0
+# Layers: nobody needs to know more of the usable depth.
+DEEPEST = 1000
 
 Row = Mapping[str, Any]
 

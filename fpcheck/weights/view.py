@@ -40,8 +40,8 @@ def view(section: Section, findings: tuple[Finding, ...]) -> Panel:
     rows = tuple(_row(layer, codes.get(layer["name"], [])) for layer in shown)
     caption = f"{CAPTION}; {left_out}" if left_out else CAPTION
     notes = tuple(Note(text) for text in section["notes"])
-    heading = f"{len(layers)} tensors, {section['parameters']} parameters; numerical"
-    return Panel("Weights", heading, (Table("", COLUMNS, rows, caption), *notes))
+    heading = f"{_count(len(layers), 'tensor')}, {_count(section['parameters'], 'parameter')}"
+    return Panel("Weights", f"{heading}; numerical", (Table("", COLUMNS, rows, caption), *notes))
 
 
 def _condensed(layers: list[Section], codes: dict[str, list[str]]) -> tuple[list[Section], str]:
@@ -89,6 +89,11 @@ def _number(layer: Section, key: str) -> str:
     if value is None:
         return str(layer.get(f"{key}_status", "-"))
     return f"{value:.3g}"
+
+
+def _count(number: int, word: str) -> str:
+    """`9 408 parameters`, `1 tensor`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}".replace(",", " ")
 
 
 def _whole(value: int | None) -> str:
