@@ -111,12 +111,14 @@ def limit_text(finding: Finding, limits: Mapping[str, float]) -> str:
     return f"{own[0]} = {number(finding.limit)}" if len(own) == 1 else number(finding.limit)
 
 
-def skipped_questions(document: Section) -> tuple[tuple[str, str], ...]:
+def skipped_questions(
+    document: Section, *, asked_only: bool = False
+) -> tuple[tuple[str, str], ...]:
     """(questions, reason) of the questions without an answer, those with one reason together."""
     by_reason: dict[str, list[str]] = {}
     for question in QUESTIONS:
         section = document.get(question, {})
-        if "skipped" in section:
+        if "skipped" in section and (section.get("asked", True) or not asked_only):
             by_reason.setdefault(str(section["skipped"]), []).append(question)
     return tuple((", ".join(names).capitalize(), reason) for reason, names in by_reason.items())
 

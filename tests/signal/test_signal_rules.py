@@ -114,6 +114,19 @@ def test_unclipped_sparse_layers_on_the_edge_are_unstable_only_when_deep(chain, 
         assert findings(report)["FP108"].outcome == outcome
 
 
+def test_critical_tanh_without_biases_comes_down_to_zero_and_is_not_unstable(
+    chain, section, findings
+):
+    """V'(0) = 1, but V(q) < q: orthogonal tanh layers, known to train at any depth."""
+    network = chain([64] * 22, "tanh", 1.0, 0.0)
+    for name in network.parameters:
+        if name.startswith("w"):
+            network.parameters[name][:] = np.linalg.qr(network.parameters[name])[0]
+    report = section(network)
+    assert report["theory"]["fixed_points"][0]["slope"] == pytest.approx(1.0, abs=1e-12)
+    assert failed(findings(report)) == []
+
+
 def test_a_network_beyond_its_usable_depth_that_kept_its_contrast_passes(chain, section, findings):
     """Theory alone fails nothing: here it is told a depth scale that the network does not have."""
     report = section(chain(DEEP, "relu", 2.0, 0.0))
