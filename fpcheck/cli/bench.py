@@ -29,7 +29,7 @@ def bench(
     from fpcheck.cli.interrupt import interruptible
     from fpcheck.cli.progress import progress
     from fpcheck.jobs.bench import run_bench
-    from fpcheck.jobs.bench.view import bench_panel
+    from fpcheck.jobs.bench.panel import bench_panel
     from fpcheck.report.terminal import write_panels
 
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=False, verbose=False)
