@@ -132,7 +132,9 @@ def _parsed(text: str, chosen: str | None) -> tuple[str, str, bool]:
     before, equals, after = text.partition("=")
     if equals and before in FORMATS:
         if not after:
-            raise UsageError(f"no file name after '{text}'", where="--output")
+            raise UsageError(
+                f"no file name after '{text}'", where="--output", hint=f"{text}report.{before}"
+            )
         return before, after, True
     if equals and before.isalpha():
         hint = did_you_mean(before, FORMATS)
@@ -142,7 +144,7 @@ def _parsed(text: str, chosen: str | None) -> tuple[str, str, bool]:
             hint=f"{hint}; for a file with = in its name: ./{text}",
         )
     if not text:
-        raise UsageError("an empty file name", where="--output")
+        raise UsageError("an empty file name", where="--output", hint="-o report.json")
     return chosen or SUFFIXES.get(Path(text).suffix, "terminal"), text, False
 
 

@@ -82,7 +82,9 @@ def show(text: str) -> None:
     except (OSError, ValueError) as error:
         _forget_stdout()
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"cannot write to stdout: {why}") from None
+        raise UsageError(
+            f"cannot write to stdout: {why}", hint="-o FILE writes to a file"
+        ) from None
 
 
 def _forget_stdout() -> None:

@@ -114,7 +114,7 @@ KEYS: tuple[Key, ...] = (
     Key("threads", "threads", whole(0), "0 takes one thread a core; no number depends on it"),
     Key("select", "select", codes, "prefixes such as FP1 or whole codes such as FP102"),
     Key("ignore", "ignore", codes, "prefixes such as FP1 or whole codes such as FP102"),
-    Key("fail-on", "fail_on", one_of(GATES)),
+    Key("fail-on", "fail_on", one_of(GATES), "the lowest level that gives exit code 1"),
 )
 TABLES = ("limits", "levels", "per-model")
 ALIASES = {"question": "questions"}

@@ -66,6 +66,16 @@ def load_data(
     """
     file = Path(path)
     try:
+        return _load(file, target, preprocessing, task)
+    except DataError as error:
+        error.where = error.where or file.name
+        raise
+
+
+def _load(
+    file: Path, target: str | None, preprocessing: Preprocessing | None, task: Task | None
+) -> Data:
+    try:
         _check_file(file)
         stored, labels, notes = _read(file, target)
     except OSError as error:
@@ -80,7 +90,8 @@ def load_data(
     if labels is not None:
         _check_rows(len(inputs), labels, file.name)
         targets = understand_targets(labels, file.name, task)
-        notes = (*notes, targets.note)
+        # What the user has said himself needs no hint at how to say it.
+        notes = (*notes, targets.note if task is None else targets.note.partition(";")[0])
     elif task is not None:
         raise DataError(
             f"{file.name} has no targets for --task {task}",
@@ -122,6 +133,7 @@ def fit_to(data: Data, input_shape: Shape) -> Data:
         raise DataError(
             f"{data.name}: rows of shape {list(shape)} have as many entries as the network's "
             f"input {list(input_shape)}, but other axes",
+            where=data.name,
             hint="save X with the network's axes, or flattened in its order",
         )
     return replace(data, inputs=inputs, notes=(*data.notes, note))
@@ -205,5 +217,6 @@ def _wrong_width(data: Data, shape: Shape, input_shape: Shape) -> DataError:
     return DataError(
         f"{data.name}: rows of shape {list(shape)} ({math.prod(shape)} entries) do not fit the "
         f"network's input {list(input_shape)} ({math.prod(input_shape)})",
+        where=data.name,
         hint=hint,
     )

@@ -25,7 +25,7 @@ RULED_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True
 def draw_table(page: Page, table: Table) -> None:
     """Add a table; columns that do not fit are named below it, less important ones first."""
     titles = [page.plain(column.title) for column in table.columns]
-    rows = [[page.name(row[0]), *map(page.plain, row[1:])] for row in table.rows]
+    rows = [[page.plain(cell) for cell in row] for row in table.rows]
     columns = list(zip(titles, *rows, strict=True))
     widths = [max(map(cell_len, column)) for column in columns]
     kept = _kept(widths, [column.priority for column in table.columns], page.width)

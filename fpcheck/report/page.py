@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
-from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -18,7 +17,6 @@ from fpcheck.core.printable import printable
 from fpcheck.report.style import Style
 
 NARROWEST = 40  # columns; below that a table has no form
-NAME_SHARE = 60  # per cent of the width that a name may take
 PART_GAP = 3  # cells between the parts of a line
 GAP = 2  # cells between columns
 
@@ -46,19 +44,6 @@ class Page:
     def plain(self, text: str) -> str:
         """`text` as it may be shown."""
         return printable(text, ascii_only=self.style.ascii_only)
-
-    def name(self, name: str) -> str:
-        """A name from a file as it may be shown: in the middle of a long one some is left out.
-
-        More of the end is kept, which tells most; the full name is in the JSON report.
-        """
-        shown = self.plain(name)
-        longest = max(self.width * NAME_SHARE // 100, NARROWEST - 8)
-        if cell_len(shown) <= longest:
-            return shown
-        dots = self.plain("…")
-        room = longest - len(dots)
-        return f"{shown[: room // 3]}{dots}{shown[-(room - room // 3) :]}"
 
     def line(self, text: str | Text = "", *, indent: int = 0) -> None:
         """Add a line, wrapped between words where it is too long."""

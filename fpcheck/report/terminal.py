@@ -131,7 +131,7 @@ def _findings(page: Page, document: Section, findings: Sequence[Finding]) -> Non
 
 def _finding(page: Page, words: wording.FindingText) -> None:
     heading = _code(page, words.code)
-    place = "   ".join(part for part in (page.name(words.where), words.name) if part)
+    place = "   ".join(part for part in (words.where, words.name) if part)
     heading.append(page.plain(f" {words.label:<9} {place}"))
     page.line(heading)
     page.line(words.message, indent=INDENT)

@@ -83,7 +83,7 @@ class WeightsResult:
 
     Args:
         status: every number here is computed from the weights as they are.
-        layers: one entry a floating-point tensor: the network's in its order, then the file's others.
+        layers: one entry a floating-point tensor: the network's in its order, then the others.
         parameters: the number of entries of all of them.
         nonfinite: how many of those are NaN or infinite.
         unused: floating-point tensors that no layer of the network uses; None where there is no

@@ -171,9 +171,10 @@ def test_misuse_exits_with_2_before_any_work_and_says_what_is_near(fpcheck, argu
 
 def test_flags_reach_the_analysis(fpcheck):
     fpcheck(
-        "analyze", "net.npz", "--data", "d.npz", "--target", "y", "--spec", "s.toml", "--task", "regression",
-        "--activation", "tanh", "--output-activation", "relu", "--key", "ema", "--layout",
-        "in_out", "-Q", "signal", "--question", "readout", "--seed", "7", "--starts", "3",
+        "analyze", "net.npz", "--data", "d.npz", "--target", "y", "--spec", "s.toml",
+        "--task", "regression", "--activation", "tanh", "--output-activation", "relu",
+        "--key", "ema", "--layout", "in_out", "-Q", "signal", "--question", "readout",
+        "--seed", "7", "--starts", "3",
         "--max-steps", "4", "--max-period", "5", "--samples", "6", "--splits", "8", "--threads",
         "1", "--no-self-map", "--limit", "max_cycling=0.5", "--select", "FP2,FP0", "--ignore",
         "FP201", "--fail-on", "warning", "--timings", "--clip=-1,1", "--scale", "0.5",
@@ -184,8 +185,9 @@ def test_flags_reach_the_analysis(fpcheck):
     arguments.pop("monitor")
     assert model == "net.npz"
     assert {name: str(value) for name, value in arguments.items()} == {
-        "data": "d.npz", "target": "y", "task": "regression", "spec": "s.toml", "activation": "tanh",
-        "output_activation": "relu", "key": "ema", "layout": "in_out", "timings": "True",
+        "data": "d.npz", "target": "y", "task": "regression", "spec": "s.toml",
+        "activation": "tanh", "output_activation": "relu", "key": "ema",
+        "layout": "in_out", "timings": "True",
     }  # fmt: skip
     assert (settings.seed, settings.starts, settings.max_steps, settings.max_period) == (7, 3, 4, 5)
     assert (settings.samples, settings.splits, settings.threads) == (6, 8, 1)
