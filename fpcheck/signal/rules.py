@@ -248,7 +248,7 @@ def _unstable(theory: Section, depth_limit: float) -> Finding:
     if "skipped" in theory:
         return skipped(code, str(theory["skipped"]))
     if not theory["homogeneous"]:
-        return skipped(code, "the hidden layers differ: no one variance map stands for them")
+        return skipped(code, "no one variance map stands for the hidden layers")
     if theory["scale_free"]:
         return finding(
             code, "pass", where="network", status="numerical",

@@ -12,14 +12,14 @@ from fpcheck.core.tables import Column, Note, Panel, Table
 TITLE = "Signal"
 COLUMNS = (
     Column("layer", "left"),
-    Column("act", "left", priority=5),
+    Column("act", "left", priority=1),
     Column("q"),
-    Column("95% CI", priority=4),
-    Column("q theory", priority=1),
+    Column("95% CI", priority=1),
+    Column("q theory", priority=2),
     Column("χ₁"),
-    Column("corr", priority=3),
-    Column("active", priority=1),
-    Column("sat", priority=2),
+    Column("corr", priority=5),
+    Column("active", priority=3),
+    Column("sat", priority=4),
     Column("gradient"),
     Column("rule", "left"),
 )
@@ -183,8 +183,8 @@ def _jacobian_notes(jacobian: Section | None) -> Iterator[Note]:
     condition = "infinite" if jacobian["condition"] is None else f"{jacobian['condition']:.3g}"
     yield Note(
         f"Jacobian at {jacobian['points']} inputs: singular values {_number(values['min'])} to "
-        f"{_number(values['max'])}, median {_number(values['median'])}; rank "
-        f"{jacobian['rank']:g}, condition {condition} (numerical)."
+        f"{_number(values['max'])}, median {_number(values['median'])}; median rank "
+        f"{jacobian['rank']:g}, median condition {condition} (numerical)."
     )
 
 

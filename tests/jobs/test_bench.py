@@ -11,9 +11,9 @@ from fpcheck.jobs.bench import BenchResult, BenchRow, run_bench
 from fpcheck.jobs.bench.iteration import iteration_races
 from fpcheck.jobs.bench.jacobians import jacobian_races
 from fpcheck.jobs.bench.loading import loading_races
+from fpcheck.jobs.bench.panel import bench_panel
 from fpcheck.jobs.bench.race import OURS, Race, run_race
 from fpcheck.jobs.bench.run import SECTIONS, gemm_peak
-from fpcheck.jobs.bench.panel import bench_panel
 
 PEAK = 50.0
 
