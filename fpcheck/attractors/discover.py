@@ -133,7 +133,11 @@ def polish_limit(n: int) -> int:
 
 
 def _settle(work: _Work, members: Indices, period: int) -> list[Indices]:
-    """Label the members whose attractor is found; return the groups beyond the limit."""
+    """Label the members whose attractor is found; return the groups beyond the limit.
+
+    Those count as found only if at least half of the ends within the limit were: where Newton
+    confirms few, as on a slow drift, what was not polished is as little known.
+    """
     settings = work.settings
     groups = [
         members[group]
@@ -144,6 +148,7 @@ def _settle(work: _Work, members: Indices, period: int) -> list[Indices]:
     ends = work.states[[group[0] for group in groups]]
     walks = np.linalg.norm(image(work.program, ends, period) - ends, axis=1)
     waiting = np.ones(len(groups), dtype=bool)
+    tried = refused = 0
     for _ in range(polish_limit(work.states.shape[1])):
         work.monitor.check()
         if not waiting.any():
@@ -151,7 +156,9 @@ def _settle(work: _Work, members: Indices, period: int) -> list[Indices]:
         here = int(np.argmax(waiting))
         waiting[here] = False
         point = polished(work.program, ends[here], period, work.monitor)
+        tried += 1
         if point is None or not _explains(point, ends[[here]], walks[[here]], settings.atol)[0]:
+            refused += 1
             continue
         label = _label(work, point)
         work.labels[groups[here]] = label
@@ -160,7 +167,8 @@ def _settle(work: _Work, members: Indices, period: int) -> list[Indices]:
         for index in rest[near]:
             work.labels[groups[index]] = label
         waiting[rest[near]] = False
-    return [groups[index] for index in np.flatnonzero(waiting)]
+    confirmed = 2 * refused <= tried
+    return [groups[index] for index in np.flatnonzero(waiting)] if confirmed else []
 
 
 def _explains(found: Polished, ends: Array, walks: Array, atol: float) -> NDArray[np.bool_]:

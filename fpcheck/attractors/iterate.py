@@ -24,7 +24,7 @@ from fpcheck.core.errors import UsageError
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.kernels import settle as kernel
-from fpcheck.kernels.chain import iterate_chain
+from fpcheck.kernels.chain import LANE_BLOCK, iterate_chain
 from fpcheck.network.program import DenseLayer, Program, dense_chain
 
 Array: TypeAlias = NDArray[np.float64]
@@ -35,10 +35,13 @@ Rule: TypeAlias = tuple[float, float, float, float, int, int]
 Body: TypeAlias = Callable[[Array, "Iterated", Flag], None]
 
 # Starts that run side by side. Fixed, never by the number of threads: a product's last bits depend
-# on how many rows it has. At 256 a tanh layer of width 8 takes 14 ns a start, at 128 16, at 64 20.
+# on how many rows it has. At 256 a tanh layer of width 8 takes 14 ns a start, at 128 16, at 64 18.
 LANES = 256
-# Columns of the arrays that hold them: rows a power of two apart would share few cache sets.
-COLUMNS = LANES + 8
+# Fewer where states are large, so that an array of them stays below 16 MB.
+BLOCK_ENTRIES = 2**21
+FEWEST_LANES = 8
+# Unused columns beside them: rows a power of two apart would share few cache sets.
+SPARE_COLUMNS = 8
 # A state with a larger entry is lost. Far above what a network at work holds, far below overflow.
 BOUND = 1e12
 # Up to this width of the widest layer the chain runs in one kernel, beyond it BLAS multiplies.
@@ -149,10 +152,11 @@ def _is_narrow(chain: tuple[DenseLayer, ...]) -> bool:
 def _run_blocks(
     body: Body, starts: Array, result: Iterated, threads: int, monitor: Monitor
 ) -> None:
-    """Run `body` on every block of LANES starts, on a pool of threads."""
-    total = len(starts)
+    """Run `body` on every block of starts, on a pool of threads."""
+    total, n = starts.shape
     stop = np.zeros(1, np.uint8)
-    blocks = [slice(begin, min(begin + LANES, total)) for begin in range(0, total, LANES)]
+    lanes = max(FEWEST_LANES, min(LANES, BLOCK_ENTRIES // max(n, 1)))
+    blocks = [slice(begin, min(begin + lanes, total)) for begin in range(0, total, lanes)]
     with ThreadPoolExecutor(threads or available_cores()) as pool:
         try:
             pending = {
@@ -201,9 +205,11 @@ def _run_block(body: Body, starts: Array, result: Iterated, stop: Flag) -> None:
 
 def _new_lanes(starts: Array, order: Literal["C", "F"]) -> _Lanes:
     k, n = starts.shape
-    x = np.zeros((n, COLUMNS), order=order)
+    # Whole vectors, so that no pass over the lanes ends in single elements.
+    columns = -(-k // LANE_BLOCK) * LANE_BLOCK + SPARE_COLUMNS
+    x = np.zeros((n, columns), order=order)
     x[:, :k] = starts.T
-    clock = np.zeros((kernel.CLOCK_ROWS, COLUMNS), np.int64)
+    clock = np.zeros((kernel.CLOCK_ROWS, columns), np.int64)
     clock[kernel.START, :k] = np.arange(k)
     clock[kernel.WINDOW] = 1
     clock[kernel.DUE] = 1
@@ -212,8 +218,8 @@ def _new_lanes(starts: Array, order: Literal["C", "F"]) -> _Lanes:
         y=np.zeros_like(x),
         reference=x.copy(order=order),
         clock=clock,
-        gauge=np.zeros((kernel.GAUGE_ROWS, COLUMNS)),
-        attention=np.zeros(COLUMNS, np.uint8),
+        gauge=np.zeros((kernel.GAUGE_ROWS, columns)),
+        attention=np.zeros(columns, np.uint8),
     )
 
 
@@ -222,7 +228,7 @@ def _in_one_kernel(
 ) -> None:
     packed = pack_chain(chain)
     lanes = _new_lanes(starts, "C")
-    hidden = np.zeros((packed.widest, COLUMNS))
+    hidden = np.zeros((packed.widest, lanes.x.shape[1]))
     iterate_chain(
         packed.table, packed.weights, packed.biases, packed.parameters,
         lanes.x, lanes.y, lanes.reference, hidden, np.zeros_like(hidden),

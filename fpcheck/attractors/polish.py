@@ -19,7 +19,7 @@ RESIDUAL_LIMIT = 1e-12
 # must be at the rounding level: some ten units in the last place.
 DEGENERATE_RESIDUAL = 64 * EPSILON
 # At a double root rounding hides the point within sqrt(eps), and the smallest singular value of
-# I - J is of that size there: below it the sign of det(I - J) is not known.
+# I - J, in the map's own scales, is of that size there: below it det(I - J) has no known sign.
 DEGENERATE_SIGMA = 4 * math.sqrt(EPSILON)
 # Directions whose singular value is below this are left alone by a Newton step: rounding in the
 # residual, divided by it, would throw the point along a line of fixed points.
@@ -152,9 +152,8 @@ def _judged(points: Array, defect: Array, jac: Array) -> Polished | None:
     residual = _largest(defect)
     if not residual <= RESIDUAL_LIMIT * size:
         return None
-    sigmas = np.linalg.svd(np.eye(len(defect)) - jac, compute_uv=False)
-    smallest = float(sigmas[-1])
-    nullity = int(np.count_nonzero(sigmas <= DEGENERATE_SIGMA * max(1.0, float(sigmas[0]))))
+    smallest = float(np.linalg.svd(np.eye(len(defect)) - jac, compute_uv=False)[-1])
+    nullity = _nullity(jac)
     if nullity:
         if residual > DEGENERATE_RESIDUAL * size:
             return None
@@ -164,6 +163,20 @@ def _judged(points: Array, defect: Array, jac: Array) -> Polished | None:
         floor = EPSILON * _largest(points)
         error = math.sqrt(len(defect)) * max(residual, floor) / smallest
     return Polished(points, residual, error, jac, smallest, nullity)
+
+
+def _nullity(jac: Array) -> int:
+    """In how many directions I - J is singular at rounding level.
+
+    Rows and columns are first scaled so that the largest entry of I and |J| in each is 1. Scaling
+    makes nothing singular, and without it one long entry would seem to: J = [[0.9, 1000], [0, 0.9]]
+    has det(I - J) = 0.01.
+    """
+    sizes = np.maximum(np.eye(len(jac)), np.abs(jac))
+    by_row = sizes.max(axis=1, keepdims=True)
+    by_column = (sizes / by_row).max(axis=0, keepdims=True)
+    sigmas = np.linalg.svd((np.eye(len(jac)) - jac) / by_row / by_column, compute_uv=False)
+    return int(np.count_nonzero(sigmas <= DEGENERATE_SIGMA * max(1.0, float(sigmas[0]))))
 
 
 def _defect(program: Program, x: Array, period: int) -> Array:

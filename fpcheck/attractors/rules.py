@@ -103,10 +103,13 @@ def _marginal(one: Section, limits: Mapping[str, float], several: bool) -> Itera
 def _several(one: Section, limits: Mapping[str, float], place: str) -> Finding:
     limit = limits["max_attractors"]
     others = [one[key] for key in ("other_fixed_points", "other_cycles") if one[key]]
-    count = sum(_attracts(each) for each in (*one["fixed_points"], *one["cycles"]))
-    count += sum(each["count"] for each in others)
+    counted = [each for each in (*one["fixed_points"], *one["cycles"]) if _attracts(each)]
+    count = len(counted) + sum(each["count"] for each in others)
     outcome: Outcome = "fail" if count > limit else "pass"
-    message = f"{count} attracting fixed points and cycles found"
+    if others or any(each["kind"] != "stable" for each in counted):
+        message = f"{count} fixed points and cycles found that attract or that starts ended on"
+    else:
+        message = f"{count} attracting fixed points and cycles found"
     if one["continuum"]:
         message = f"infinitely many fixed points: {count} of them found"
     elif count <= limit and one["unresolved"]["starts"]:

@@ -39,8 +39,8 @@ def search(
     """Fixed points that Newton's method finds and that are not among the known ones.
 
     unresolved: (u, n), end states of starts that did not settle; starts: (k, n), from the law. The
-    seeds are, in turn: unresolved ends, points halfway between two known attractors (the border
-    of their basins passes between them), and starts.
+    seeds are, in turn: the origin (which every odd map fixes), unresolved ends, points halfway
+    between two known attractors (the border of their basins passes between them), and starts.
     """
     if not differentiable(program):
         return Search((), 0)
@@ -61,11 +61,13 @@ def search_limit(n: int) -> int:
 
 def _seeds(known: tuple[Polished, ...], unresolved: Array, starts: Array) -> Array:
     limit = search_limit(starts.shape[1])
+    if limit == 0:
+        return np.empty((0, starts.shape[1]))
     half, quarter = limit // 2, limit // 4
     resting = [point.point for point in known if point.period == 1]
     halfway = [0.5 * (a + b) for a, b in itertools.islice(itertools.combinations(resting, 2),
                                                           quarter)]  # fmt: skip
-    rows = [*_spread(unresolved, half), *halfway]
+    rows = [np.zeros(starts.shape[1]), *_spread(unresolved, half), *halfway]
     rows += list(_spread(starts, limit - len(rows)))
     return np.array(rows).reshape(len(rows), starts.shape[1])
 

@@ -32,7 +32,7 @@ def analyze(
         typer.Option(
             "--data",
             metavar="FILE",
-            help="Rows the network is meant for: .npz, .npy, .csv.",
+            help="Rows the network is meant for: .npz, .npy, .csv, .parquet.",
             rich_help_panel=options.MODEL,
         ),
     ] = None,
@@ -41,7 +41,16 @@ def analyze(
         typer.Option(
             "--target",
             metavar="COLUMN",
-            help="The target column of a .csv.",
+            help="The target column of a .csv; the target array of a .npz.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="What the targets are: classification or regression; told from them otherwise.",
             rich_help_panel=options.MODEL,
         ),
     ] = None,
@@ -194,7 +203,7 @@ def analyze(
       fpcheck analyze samples/autoencoder.pt --activation tanh
       fpcheck analyze samples/autoencoder.npz --activation tanh -Q attractors
       fpcheck analyze samples/crelu100.toml -f json -o report.json
-      fpcheck analyze samples/*.npz --activation tanh -o json=reports/
+      fpcheck analyze samples/untrained_*.npz --activation tanh -o 'json={name}.json'
 
     Exit code: 0 nothing reached --fail-on; 1 a finding did; 2 something cannot
     be used; 3 nothing that was asked could be judged; 4 a bug; 130 interrupted.
@@ -219,6 +228,8 @@ def analyze(
         },
     )
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=quiet, verbose=verbose)
+    steps = {"scale": scale, "centre": centre, "clip": clip}
+    options.check_data_flags(data, {"target": target, "task": task, **steps})
     chosen = tuple(models or ()) or configuration.models()
     if show_settings:
         show(options.settings_table(configuration, chosen[0] if chosen else ""))
@@ -231,6 +242,7 @@ def analyze(
     flags = {
         "data": data,
         "target": target,
+        "task": task,
         "spec": spec,
         "activation": activation,
         "output_activation": output_activation,
@@ -240,5 +252,5 @@ def analyze(
         "input_shape": options.shape_of(input_shape),
         "timings": timings,
     }
-    analysis = partial(analyze_one, flags, {"scale": scale, "centre": centre, "clip": clip})
+    analysis = partial(analyze_one, flags, steps)
     return analyze_all(chosen, plans, configuration, analysis, style)

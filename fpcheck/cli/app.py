@@ -81,8 +81,12 @@ def _usage_error(error: Exception) -> Exception:
     if words is None:
         return error
     near = getattr(error, "possibilities", None)
-    message = str(error.message) if near and hasattr(error, "message") else str(words())
+    flag = max(getattr(getattr(error, "param", None), "opts", ()), key=len, default="")
+    if "valid integer" in str(words()):
+        message = f"{flag} must be a whole number"
+    else:
+        message = str(error.message) if near and hasattr(error, "message") else str(words())
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "fpcheck"
     hint = f"did you mean {' or '.join(sorted(near))}?" if near else f"{path} --help"
-    return UsageError(message.rstrip("."), hint=hint)
+    return UsageError(message.rstrip("."), where=flag if flag.startswith("-") else "", hint=hint)

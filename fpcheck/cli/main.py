@@ -10,6 +10,7 @@ from fpcheck import __version__
 
 INTERRUPTED = 130
 BUG = 4
+LIBRARIES = 512 * 2**20  # bytes of address space that NumPy, SciPy and numba take
 
 # One and two threads of BLAS differ in the last bits of a product, so it gets one; the variables
 # count only if they are set before NumPy loads.
@@ -67,6 +68,10 @@ def _dispatch(arguments: Sequence[str]) -> int:
         say(" hint: fewer --starts or --samples, fewer rows of data, or a machine with more memory")
         return 2
     except Exception as error:
+        if isinstance(error, OSError | ImportError) and _short_of_memory():
+            say("error: there is too little memory to load the numerical libraries")
+            say(" hint: raise the limit on the address space (ulimit -v)")
+            return 2
         if _verbose(arguments):
             _print_traceback()
         said = " ".join(str(error).split())
@@ -75,6 +80,13 @@ def _dispatch(arguments: Sequence[str]) -> int:
             "please report it with the output of the same command with -v"
         )
         return BUG
+
+
+def _short_of_memory() -> bool:
+    from fpcheck.core.memory import available_memory
+
+    room = available_memory()
+    return room is not None and room < LIBRARIES
 
 
 def _verbose(arguments: Sequence[str]) -> bool:

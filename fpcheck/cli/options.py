@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -9,6 +10,7 @@ import typer
 
 from fpcheck.core.config import Configuration
 from fpcheck.core.errors import UsageError
+from fpcheck.core.nearest import did_you_mean
 from fpcheck.report.style import Style
 
 MODEL = "Model"
@@ -185,12 +187,38 @@ def output_style(*, width: int | None, ascii_only: bool, quiet: bool, verbose: b
     from fpcheck.cli.screen import style_for
 
     if width is not None and width < NARROWEST:
-        raise UsageError(f"--width must be at least {NARROWEST}, got {width}")
+        raise UsageError(
+            f"--width must be at least {NARROWEST}, got {width}",
+            where="--width",
+            hint="leave it out for the terminal's own width",
+        )
     if quiet and verbose:
-        raise UsageError("--quiet and --verbose exclude each other")
+        raise UsageError("--quiet and --verbose exclude each other", hint="leave one out")
     return style_for(
         sys.stdout, os.environ, width=width, ascii_only=ascii_only, quiet=quiet, verbose=verbose
     )
+
+
+TASKS = ("classification", "regression")
+
+
+def check_data_flags(data: Path | None, flags: Mapping[str, str | None]) -> None:
+    """Nothing, if the flags about the data can be used.
+
+    Raises:
+        UsageError: one of them without data, which it would be silently ignored without, or an
+            unknown task.
+    """
+    given = [name for name, value in flags.items() if value is not None]
+    if data is None and given:
+        raise UsageError(
+            f"--{given[0]} is about the data, and no data were given",
+            where=f"--{given[0]}",
+            hint="--data FILE names them",
+        )
+    task = flags.get("task")
+    if task is not None and task not in TASKS:
+        raise UsageError(f"unknown task '{task}'", where="--task", hint=did_you_mean(task, TASKS))
 
 
 def settings_table(configuration: Configuration, model: str) -> str:

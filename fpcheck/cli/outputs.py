@@ -75,14 +75,19 @@ def check_writable(path: Path) -> None:
     """
     target = _target(path)
     if target.is_dir():
-        raise UsageError(f"cannot write '{path}': it is a folder")
+        raise UsageError(
+            f"cannot write '{path}': it is a folder", where="--output", hint="name a file in it"
+        )
     if not target.parent.is_dir():
         raise UsageError(
             f"cannot write '{path}': there is no folder '{path.parent}'",
+            where="--output",
             hint=f"mkdir -p {path.parent}",
         )
     if target.exists() and not os.access(target, os.W_OK):
-        raise UsageError(f"cannot write '{path}': it is read-only")
+        raise UsageError(
+            f"cannot write '{path}': it is read-only", where="--output", hint="name another file"
+        )
     if _is_device(target):
         return
     trial = _beside(target)
@@ -90,7 +95,11 @@ def check_writable(path: Path) -> None:
         os.close(os.open(trial, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         trial.unlink()
     except OSError as error:
-        raise UsageError(f"cannot write '{path}': {error.strerror}") from None
+        raise UsageError(
+            f"cannot write '{path}': {error.strerror}",
+            where="--output",
+            hint="name a file in a folder that can be written to",
+        ) from None
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -121,7 +130,11 @@ def write_whole(path: Path, text: str) -> None:
 def _parsed(text: str, chosen: str | None) -> tuple[str, str, bool]:
     """(format, path, whether it comes besides stdout) of one -o."""
     before, equals, after = text.partition("=")
-    if equals and before in FORMATS and after:
+    if equals and before in FORMATS:
+        if not after:
+            raise UsageError(
+                f"no file name after '{text}'", where="--output", hint=f"{text}report.{before}"
+            )
         return before, after, True
     if equals and before.isalpha():
         hint = did_you_mean(before, FORMATS)
@@ -131,7 +144,7 @@ def _parsed(text: str, chosen: str | None) -> tuple[str, str, bool]:
             hint=f"{hint}; for a file with = in its name: ./{text}",
         )
     if not text:
-        raise UsageError("an empty file name", where="--output")
+        raise UsageError("an empty file name", where="--output", hint="-o report.json")
     return chosen or SUFFIXES.get(Path(text).suffix, "terminal"), text, False
 
 
@@ -152,12 +165,15 @@ def _check_clashes(outputs: Sequence[Output], models: Sequence[str]) -> None:
             continue
         target = _target(output.path)
         if target in inputs:
-            raise UsageError(f"'{output.path}' is the model itself", where="--output")
+            raise UsageError(
+                f"'{output.path}' is the model itself", where="--output", hint="name another file"
+            )
         if target in seen and not _is_device(target):
+            several = f"{NAME} stands for the model's file name: -o 'json=reports/{NAME}.json'"
             raise UsageError(
                 f"two reports would be written to '{output.path}'",
                 where="--output",
-                hint=f"with several models: -o 'json=reports/{NAME}.json'",
+                hint=several if len(inputs) > 1 else "give each output a file of its own",
             )
         seen.add(target)
 

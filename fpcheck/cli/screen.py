@@ -26,9 +26,12 @@ def style_for(
     quiet: bool = False,
     verbose: bool = False,
 ) -> Style:
-    """The style for `stream`; colour only on a terminal, and not under NO_COLOR or TERM=dumb."""
-    terminal = is_terminal(stream)
-    colour = terminal and not environment.get("NO_COLOR") and environment.get("TERM", "") != "dumb"
+    """The style for `stream`: colour on a terminal that is not dumb, or under FORCE_COLOR.
+
+    NO_COLOR wins over both.
+    """
+    able = is_terminal(stream) and environment.get("TERM", "") != "dumb"
+    colour = not environment.get("NO_COLOR") and (able or bool(environment.get("FORCE_COLOR")))
     return Style(
         width=width or columns(stream, environment),
         colour=colour,
@@ -79,7 +82,9 @@ def show(text: str) -> None:
     except (OSError, ValueError) as error:
         _forget_stdout()
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"cannot write to stdout: {why}") from None
+        raise UsageError(
+            f"cannot write to stdout: {why}", hint="-o FILE writes to a file"
+        ) from None
 
 
 def _forget_stdout() -> None:
@@ -89,9 +94,9 @@ def _forget_stdout() -> None:
 
 
 def say(text: str) -> None:
-    """Write one line to stderr, hostile characters escaped."""
+    """Write one line to stderr, hostile characters escaped; where it cannot be, nothing is lost."""
     shown = printable(text, ascii_only=not can_show(sys.stderr, text))
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(shown + "\n")
         sys.stderr.flush()
 

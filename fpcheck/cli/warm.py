@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Event
 
 from fpcheck.cli.screen import show
+from fpcheck.core.errors import UsageError
 
 
 def warm() -> int:
@@ -18,6 +19,11 @@ def warm() -> int:
     from fpcheck.kernels.cache import cache_folder
     from fpcheck.kernels.warm import warm_kernels
 
+    if not cache_folder().name.startswith("kernels-"):  # a temporary one, which ends with us
+        raise UsageError(
+            "the kernel cache cannot be written, so nothing would be kept",
+            hint="FPCHECK_CACHE_DIR names another folder",
+        )
     stop = Event()
     with progress(stop) as (monitor, _), interruptible(stop):
         compiled = warm_kernels(monitor)

@@ -111,7 +111,9 @@ def read_configuration(
     if config is not None:
         named = read_layer(config)
         if named is None:
-            raise UsageError(f"'{config}' has no [tool.fpcheck]", where="--config")
+            raise UsageError(
+                f"'{config}' has no [tool.fpcheck]", where="--config", hint="add it, or name a file"
+            )
         layers.append(named)
     if discover:
         layers += _discovered(folder)
@@ -164,7 +166,11 @@ def _expanded(patterns: tuple[str, ...], folder: Path, source: str) -> tuple[str
     for pattern in patterns:
         hits = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
         if not hits:
-            raise UsageError(f"models: '{pattern}' matches no file", where=source)
+            raise UsageError(
+                f"models: '{pattern}' matches no file",
+                where=source,
+                hint="globs are relative to the folder of the configuration",
+            )
         found += [hit for hit in hits if hit not in found]
     return tuple(_from_here(folder / hit) for hit in found)
 

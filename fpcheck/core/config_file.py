@@ -49,7 +49,9 @@ def read_layer(path: Path) -> Layer | None:
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"not valid TOML: {error}", where=path.name) from None
+        raise UsageError(
+            f"not valid TOML: {error}", where=path.name, hint="look at quotes, commas and brackets"
+        ) from None
     prefix: tuple[str, ...] = ()
     if path.name == PYPROJECT:
         prefix = ("tool", "fpcheck")
@@ -58,7 +60,9 @@ def read_layer(path: Path) -> Layer | None:
             return None
         document = tool["fpcheck"]
         if not isinstance(document, dict):
-            raise UsageError("tool.fpcheck is not a table", where=path.name)
+            raise UsageError(
+                "tool.fpcheck is not a table", where=path.name, hint="write [tool.fpcheck]"
+            )
     lines = key_lines(text)
 
     def where(*keys: str) -> str:
@@ -113,9 +117,13 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
-        raise UsageError(f"no configuration file '{path}'", where="--config") from None
+        raise UsageError(
+            f"no configuration file '{path}'", where="--config", hint="is the path right?"
+        ) from None
     except UnicodeDecodeError:
-        raise UsageError("not a UTF-8 text", where=path.name) from None
+        raise UsageError(
+            f"'{path.name}' is not UTF-8 text", where=path.name, hint="a configuration is TOML"
+        ) from None
     except OSError as error:
         raise UsageError(
             f"cannot read the configuration: {error.strerror}", where=str(path)
@@ -172,7 +180,9 @@ def _limits(table: Mapping[str, object], *path: str, where: Where) -> dict[str, 
 def _table(document: Mapping[str, object], name: str, where: str) -> Mapping[str, object]:
     table = document.get(name, {})
     if not isinstance(table, dict):
-        raise UsageError(f"'{name}' must be a table, got {table!r}", where=where)
+        raise UsageError(
+            f"'{name}' must be a table, got {table!r}", where=where, hint=f"write [{name}]"
+        )
     return table
 
 
@@ -185,7 +195,9 @@ def known_key(name: str, where: str) -> Key:
     canonical = ALIASES.get(name, name)
     if canonical not in BY_NAME:
         raise UsageError(
-            f"unknown key '{name}'", where=where, hint=did_you_mean(name, (*BY_NAME, *TABLES))
+            f"unknown key '{name}'",
+            where=where,
+            hint=did_you_mean(name, (*BY_NAME, *TABLES)) or f"keys: {', '.join(BY_NAME)}",
         )
     return BY_NAME[canonical]
 

@@ -69,18 +69,29 @@ def texts(value: object) -> tuple[str, ...]:
 
 def codes(value: object) -> tuple[str, ...]:
     """Code prefixes, each of some rule; `FP1,FP204` counts as two."""
-    return check_prefixes(
-        part for entry in texts(value) for part in entry.split(",") if part.strip()
-    )
+    return check_prefixes(_parts(value))
 
 
 def questions(value: object) -> tuple[str, ...]:
     """Questions, in the order in which they are measured and without repeats."""
     read = one_of(QUESTIONS)
-    asked = {
-        read(part.strip()) for entry in texts(value) for part in entry.split(",") if part.strip()
-    }
+    asked = {read(part) for part in _parts(value)}
     return tuple(question for question in QUESTIONS if question in asked)
+
+
+def _parts(value: object) -> tuple[str, ...]:
+    """What stands between the commas of every text.
+
+    A text without any is refused: a variable of a CI job that is not set must not turn "only
+    these" into "all".
+    """
+    parts: list[str] = []
+    for entry in texts(value):
+        named = [part.strip() for part in entry.split(",") if part.strip()]
+        if not named:
+            raise ValueError("is empty text")
+        parts += named
+    return tuple(parts)
 
 
 def truth(value: object) -> bool:
@@ -92,7 +103,7 @@ def truth(value: object) -> bool:
 
 KEYS: tuple[Key, ...] = (
     Key("models", "", texts, "a list of files or globs, relative to the configuration file"),
-    Key("questions", "questions", questions),
+    Key("questions", "questions", questions, f"known: {', '.join(QUESTIONS)}"),
     Key("seed", "seed", whole(0), "the same seed gives the same report"),
     Key("starts", "starts", whole(1), "1024 is the default; fewer starts give wider intervals"),
     Key("max-steps", "max_steps", whole(1), "2000 is the default"),
@@ -103,7 +114,7 @@ KEYS: tuple[Key, ...] = (
     Key("threads", "threads", whole(0), "0 takes one thread a core; no number depends on it"),
     Key("select", "select", codes, "prefixes such as FP1 or whole codes such as FP102"),
     Key("ignore", "ignore", codes, "prefixes such as FP1 or whole codes such as FP102"),
-    Key("fail-on", "fail_on", one_of(GATES)),
+    Key("fail-on", "fail_on", one_of(GATES), "the lowest level that gives exit code 1"),
 )
 TABLES = ("limits", "levels", "per-model")
 ALIASES = {"question": "questions"}

@@ -92,10 +92,12 @@ def check_prefixes(prefixes: Iterable[str], *, where: str = "") -> tuple[str, ..
     for prefix in prefixes:
         upper = prefix.strip().upper()
         if not upper or not any(code.startswith(upper) for code in rules()):
+            families = sorted({code[:3] for code in rules()})
+            near = did_you_mean(upper, rules()) if len(upper) > len(families[0]) else ""
             raise UsageError(
                 f"no rule has a code that starts with '{prefix}'",
                 where=where,
-                hint=did_you_mean(upper, rules()) or "fpcheck explain lists every rule",
+                hint=near or f"codes start with {', '.join(families)}; fpcheck explain lists all",
             )
         checked.append(upper)
     return tuple(checked)

@@ -23,7 +23,7 @@ from fpcheck.core.settings import QUESTIONS, Settings
 from fpcheck.core.streams import random_stream
 from fpcheck.jobs.cells import attractors_of_cells, check_held, held_input
 from fpcheck.jobs.timing import Stopwatch
-from fpcheck.network.data import Data, fit_to, load_data
+from fpcheck.network.data import Data, Task, fit_to, load_data
 from fpcheck.network.inputs import InputLaw, draw_inputs
 from fpcheck.network.load import load
 from fpcheck.network.network import Network
@@ -70,6 +70,7 @@ def analyze(
     key: str | None = None,
     layout: str | None = None,
     target: str | None = None,
+    task: Task | None = None,
     input_choice: str = "zeros",
     input_shape: Sequence[int] | None = None,
     preprocessing: Preprocessing | None = None,
@@ -88,7 +89,8 @@ def analyze(
         activation, output_activation: of the hidden layers and of the last one.
         key: which state dict of several.
         layout: how square matrices lie, `out_in` or `in_out`.
-        target: the target column of a CSV file.
+        target: the target column of a CSV file, or the target array of a .npz.
+        task: what the targets are, where it is not to be told from them.
         input_choice: the constant input of recurrent cells: `zeros`, `mean` (of the data's rows)
             or a file of one row.
         input_shape: of one row of a live model that does not tell it, such as (3, 32, 32).
@@ -121,7 +123,12 @@ def analyze(
             )
             check_held(held, subject)
             preprocessing = preprocessing or subject.preprocessing
-            rows = _rows(data, target, preprocessing, subject)
+            rows = None
+            if data is not None:
+                steps = preprocessing or Preprocessing()
+                rows = load_data(data, target=target, preprocessing=steps, task=task)
+                if subject.network is not None:
+                    rows = fit_to(rows, subject.network.skeleton.input_shape)
         case = Case(subject, subject.network, rows, settings, monitor)
         sections = _sections(case, watch)
     document: SectionData = {
@@ -216,6 +223,12 @@ def _attractors(case: Case) -> SectionData:
     network = _network(case)
     if not network.skeleton.self_map:
         shapes = f"{list(network.skeleton.input_shape)} to {list(network.skeleton.output_shape)}"
+        if settings.self_map:
+            raise UsageError(
+                f"--self-map insists on iterating {case.subject.name}, which maps {shapes}",
+                where="--self-map",
+                hint="leave it out to iterate only where the shapes agree",
+            )
         return {"skipped": f"not a self-map: it maps {shapes}, so it cannot be fed to itself"}
     size = network.program.input_size
     require_memory(24.0 * settings.starts * size, f"iterating {settings.starts} starts")
@@ -251,20 +264,6 @@ def _network(case: Case) -> Network:
     return case.network
 
 
-def _rows(
-    data: str | Path | None,
-    target: str | None,
-    preprocessing: Preprocessing | None,
-    subject: Subject,
-) -> Data | None:
-    if data is None:
-        return None
-    rows = load_data(data, target=target, preprocessing=preprocessing or Preprocessing())
-    if subject.network is None:
-        return rows
-    return fit_to(rows, subject.network.skeleton.input_shape)
-
-
 def _inputs(case: Case, count: int) -> tuple[Array, str]:
     """(inputs, where they come from): rows of the data, or draws from the law of inputs."""
     rng = random_stream(case.settings.seed, "inputs")
@@ -272,6 +271,7 @@ def _inputs(case: Case, count: int) -> tuple[Array, str]:
         chosen = _choose(len(case.data.inputs), count, rng)
         return case.data.inputs[chosen], f"{len(chosen)} rows of {case.data.name}"
     shape = _network(case).skeleton.input_shape
+    require_memory(24.0 * count * math.prod(shape), f"drawing {count} inputs")
     drawn = draw_inputs(case.input_law, count, shape, rng)
     return drawn, f"{count} draws from {case.input_law.label}"
 

@@ -176,9 +176,9 @@ def softplus(x):
 
 @scalar
 def gelu_tanh(x, scale, cubic):
-    """x sigmoid(v), v = 2 scale (x + cubic x^3), within (6 + 4 |v|) u for x < 0, 6 + 4/e u above.
+    """x sigmoid(v), v = 2 scale (x + cubic x^3), within 6 + 4 |v| (1 - sigmoid(v)) u.
 
-    The error of v itself, at most 4 u |v|, is multiplied by v (1 - sigmoid(v)).
+    The second part is the error of v itself, at most 4 u |v|: little for x > 0, 4 |v| u far below.
     """
     v = 2.0 * scale * multiply_add(cubic * x * x, x, x)
     return x * sigmoid(v)

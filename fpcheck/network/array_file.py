@@ -18,6 +18,7 @@ from fpcheck.core.memory import require_memory
 # Names that an array goes by, in any case. Two of one row in a file are an ambiguity.
 INPUT_NAMES = ("x", "inputs", "input", "data", "features", "images", "x_train")
 TARGET_NAMES = ("y", "targets", "target", "labels", "label", "y_train")
+AGAIN = "copy or save it again"
 
 
 def read_npy(path: Path) -> NDArray[np.generic]:
@@ -94,12 +95,12 @@ def _read_array(stream: IO[bytes], size: int, where: str) -> NDArray[np.generic]
     reserve memory that the file does not fill.
     """
     if size == 0:
-        raise DataError(f"{where} is empty", where=where)
+        raise DataError(f"{where} is empty", where=where, hint=AGAIN)
     try:
         shape, dtype = _header(stream)
     except ValueError as error:
         raise DataError(
-            f"{where} is not in NumPy's array format ({_reason(error)})", where=where
+            f"{where} is not in NumPy's array format ({_reason(error)})", where=where, hint=AGAIN
         ) from None
     if dtype.hasobject:
         raise DataError(
@@ -113,11 +114,14 @@ def _read_array(stream: IO[bytes], size: int, where: str) -> NDArray[np.generic]
         raise DataError(
             f"{where} is truncated: its header promises {needed} bytes, the file has {size}",
             where=where,
+            hint=AGAIN,
         )
     try:
         return np.lib.format.read_array(stream, allow_pickle=False)
     except ValueError as error:
-        raise DataError(f"{where} is truncated ({_reason(error)})", where=where) from None
+        raise DataError(
+            f"{where} is truncated ({_reason(error)})", where=where, hint=AGAIN
+        ) from None
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:

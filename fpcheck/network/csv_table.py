@@ -113,6 +113,7 @@ def _table(records: Iterator[Row], name: str, target: str | None) -> CsvTable:
             raise DataError(
                 f"{name} has {len(cells)} columns in line {line}, {width} in line {opening[0][0]}",
                 where=f"{name}, line {line}",
+                hint="as many cells a line as in the first; a cell with a comma goes in quotes",
             )
         if column is not None:
             labels.append(_label(cells.pop(column), names[column], name, line))
@@ -212,6 +213,7 @@ def _check_finite(
         f"{name}: column '{features[column]}' is infinite in line {lines[row]} "
         f"({len(bad)} such cells)",
         where=f"{name}, line {lines[row]}",
+        hint="leave the row out or put a finite number",
     )
 
 

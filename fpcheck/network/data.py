@@ -66,19 +66,38 @@ def load_data(
     """
     file = Path(path)
     try:
+        return _load(file, target, preprocessing, task)
+    except DataError as error:
+        error.where = error.where or file.name
+        raise
+
+
+def _load(
+    file: Path, target: str | None, preprocessing: Preprocessing | None, task: Task | None
+) -> Data:
+    try:
         _check_file(file)
         stored, labels, notes = _read(file, target)
     except OSError as error:
-        raise DataError(f"cannot read {file.name}: {error.strerror or error}") from None
+        raise DataError(
+            f"cannot read {file.name}: {error.strerror or error}",
+            where=str(file),
+            hint="is it readable?",
+        ) from None
     inputs = as_numbers(stored, "the input", file.name)
     _check_inputs(inputs, file.name)
     targets: Targets | None = None
     if labels is not None:
         _check_rows(len(inputs), labels, file.name)
         targets = understand_targets(labels, file.name, task)
-        notes = (*notes, targets.note)
+        # What the user has said himself needs no hint at how to say it.
+        notes = (*notes, targets.note if task is None else targets.note.partition(";")[0])
     elif task is not None:
-        raise DataError(f"{file.name} has no targets for {task}", hint="--target COLUMN names them")
+        raise DataError(
+            f"{file.name} has no targets for --task {task}",
+            where=file.name,
+            hint="save them as y, or name them with --target",
+        )
     inputs, steps = preprocess(inputs, preprocessing or Preprocessing())
     return Data(
         inputs=inputs,
@@ -114,6 +133,7 @@ def fit_to(data: Data, input_shape: Shape) -> Data:
         raise DataError(
             f"{data.name}: rows of shape {list(shape)} have as many entries as the network's "
             f"input {list(input_shape)}, but other axes",
+            where=data.name,
             hint="save X with the network's axes, or flattened in its order",
         )
     return replace(data, inputs=inputs, notes=(*data.notes, note))
@@ -138,16 +158,19 @@ def _read(file: Path, target: str | None) -> Stored:
 
 def _check_file(file: Path) -> None:
     if file.is_dir():
-        raise DataError(f"{file} is a directory", hint="name the data file in it")
+        raise DataError(f"{file} is a directory", where="--data", hint="name the data file in it")
     if not file.exists():
-        raise DataError(f"there is no file {file}", hint="look at the path given as --data")
+        raise DataError(f"there is no file {file}", where="--data", hint="look at the path")
     if file.suffix.lower() not in FORMATS:
         raise DataError(
             f"{file.name}: unknown kind of data file '{file.suffix}'",
+            where="--data",
             hint=f"fpcheck reads {', '.join(FORMATS)}",
         )
     if file.is_file() and file.stat().st_size == 0:
-        raise DataError(f"{file.name} is empty (0 bytes)")
+        raise DataError(
+            f"{file.name} is empty (0 bytes)", where=str(file), hint="copy or save it again"
+        )
 
 
 def _check_inputs(inputs: NDArray[np.float64], name: str) -> None:
@@ -157,7 +180,11 @@ def _check_inputs(inputs: NDArray[np.float64], name: str) -> None:
             hint="one row an example: (n, d), or (n, 1) for one number a row",
         )
     if 0 in inputs.shape:
-        raise DataError(f"{name}: inputs of shape {list(inputs.shape)} hold no rows or no entries")
+        raise DataError(
+            f"{name}: inputs of shape {list(inputs.shape)} hold no rows or no entries",
+            where=name,
+            hint="one row an example, at least one",
+        )
     if np.isfinite(inputs).all():
         return
     bad = np.argwhere(~np.isfinite(inputs))
@@ -190,5 +217,6 @@ def _wrong_width(data: Data, shape: Shape, input_shape: Shape) -> DataError:
     return DataError(
         f"{data.name}: rows of shape {list(shape)} ({math.prod(shape)} entries) do not fit the "
         f"network's input {list(input_shape)} ({math.prod(input_shape)})",
+        where=data.name,
         hint=hint,
     )

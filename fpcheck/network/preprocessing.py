@@ -34,7 +34,7 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if self.scale != "unit" and (not _finite(self.scale) or self.scale == 0.0):
             raise DataError(
-                f"scale = {self.scale} cannot be used",
+                f"scale = {self.scale:g} cannot be used",
                 hint='a finite number other than 0, or "unit"',
             )
         if self.centre is not None and self.centre != "mean" and not _finite(self.centre):
@@ -134,12 +134,16 @@ def _number(text: str, name: str) -> float:
     except ValueError:
         word = {"scale": "unit", "centre": "mean"}.get(name)
         raise UsageError(
-            f"--{name} {text}: not a number", hint=f'a number, or "{word}"' if word else "-1,1"
+            f"--{name} {text}: not a number",
+            where=f"--{name}",
+            hint=f'a number, or "{word}"' if word else "two numbers: --clip=-1,1",
         ) from None
 
 
 def _bounds(text: str) -> tuple[float, float]:
     parts = text.split(",")
     if len(parts) != 2:
-        raise UsageError(f"--clip {text}: two numbers are needed", hint="--clip=-1,1")
+        raise UsageError(
+            f"--clip {text}: two numbers are needed", where="--clip", hint="--clip=-1,1"
+        )
     return _number(parts[0], "clip"), _number(parts[1], "clip")

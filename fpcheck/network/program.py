@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.kernels import elementwise
 from fpcheck.network.activations import ActivationFunction, activation
 from fpcheck.network.operators import Operator, prepare
 from fpcheck.network.operators.dense import dense_weight_t
@@ -135,6 +136,8 @@ def jacobian(program: Program, x: Array) -> Array:
     Raises:
         UnsupportedOperationError: an activation has no useful derivative.
     """
+    if program.chain is not None:
+        return _chain_jacobian(program.chain, x)
     values = trace(program, x.reshape(1, *program.skeleton.input_shape))
     n_in, n_out = program.input_size, program.output_size
     out = np.empty((n_out, n_in))
@@ -169,6 +172,30 @@ def _drop(values: dict[str, Array], node: Node, program: Program) -> None:
     for name in set(node.inputs):
         if program.skeleton.last_use[name] == node.name:
             del values[name]
+
+
+def _chain_jacobian(chain: tuple[DenseLayer, ...], x: Array) -> Array:
+    """The product of the layers' Jacobians diag(phi') W, from the side with fewer entries."""
+    state = np.ascontiguousarray(x, dtype=np.float64).reshape(1, -1)
+    slopes = []
+    for layer in chain:
+        state = state @ layer.weight_t
+        state += layer.bias
+        slope = np.empty_like(state)
+        elementwise.slope(layer.opcode, layer.p0, layer.p1, state, slope)
+        elementwise.apply(layer.opcode, layer.p0, layer.p1, state, state)
+        slopes.append(slope[0])
+    first, last = chain[0].weight_t, chain[-1].weight_t
+    if first.shape[0] <= last.shape[1]:
+        product: Array = first.T * slopes[0][:, None]
+        for layer, slope in zip(chain[1:], slopes[1:], strict=True):
+            product = layer.weight_t.T @ product
+            product *= slope[:, None]
+        return product
+    back: Array = last.T * slopes[-1][:, None]
+    for layer, slope in zip(chain[-2::-1], slopes[-2::-1], strict=True):
+        back = (back * slope) @ layer.weight_t.T
+    return back
 
 
 def _blocks(size: int) -> list[slice]:

@@ -59,7 +59,7 @@ def understand_targets(stored: NDArray[np.generic], file: str, task: Task | None
     if numbers.ndim == 2:
         raise DataError(
             f"{file}: targets of shape {list(numbers.shape)} are neither classes nor one-hot rows",
-            hint="one class a row, or task = regression",
+            hint="one class a row, or --task regression",
         )
     values, indices = np.unique(stored, return_inverse=True)
     return _classes(indices, tuple(_label(value) for value in values), file, "distinct values")
@@ -68,11 +68,14 @@ def understand_targets(stored: NDArray[np.generic], file: str, task: Task | None
 def _text(stored: NDArray[np.generic], file: str, task: Task | None) -> Targets:
     text = stored.astype(str)
     if text.ndim == 2:
-        raise DataError(f"{file}: {text.shape[1]} columns of text as targets; one is needed")
+        raise DataError(
+            f"{file}: {text.shape[1]} columns of text as targets; one is needed",
+            hint="name one column: --target COLUMN",
+        )
     if task == "regression":
         raise DataError(
             f"{file}: the target holds text, such as '{text[0][:40]}', not numbers",
-            hint="without task = regression it is taken as classes",
+            hint="without --task regression it is taken as classes",
         )
     values, indices = np.unique(text, return_inverse=True)
     if len(values) > FEW_VALUES and len(values) * ROWS_A_CLASS > len(text):
@@ -123,7 +126,7 @@ def _classes(
             f"{file}: all targets are of one class, '{classes[int(indices[0])]}'",
             hint="nothing can be told apart; is this the right column?",
         )
-    note = f"targets taken as {len(classes)} classes ({source}); task = regression overrides"
+    note = f"targets taken as {len(classes)} classes ({source}); --task regression overrides"
     return Targets(indices.astype(np.int64).reshape(-1), "classification", classes, note)
 
 
@@ -134,7 +137,7 @@ def _numbers(numbers: NDArray[np.float64], file: str) -> Targets:
             hint="nothing can be predicted; is this the right column?",
         )
     table = numbers.reshape(len(numbers), -1)
-    note = f"targets taken as {table.shape[1]} numbers a row; task = classification overrides"
+    note = f"targets taken as {table.shape[1]} numbers a row; --task classification overrides"
     return Targets(table, "regression", (), note)
 
 

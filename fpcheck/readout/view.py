@@ -55,8 +55,8 @@ def _row(section: Section, model: str, findings: tuple[Finding, ...]) -> tuple[s
         f"{section[model]:.3f}",
         f"{section[f'{model}_low']:.3f}–{section[f'{model}_high']:.3f}",
         *(("-" if balanced is None else f"{balanced:.3f}",) if accuracies else ()),
-        "-" if fit is None else f"{fit['penalty']:.1e}",
-        "-" if fit is None else _condition(fit),
+        "-" if fit is None else _size(fit["penalty"]),
+        "-" if fit is None else _size(fit["condition"]),
         "-" if fit is None else f"{fit['effective_rank']:.0f} / {fit['features']}",
         _rule(findings, CODES[model]),
     )
@@ -71,8 +71,9 @@ def _name(section: Section, model: str) -> str:
     return {"trained": "network as it is", "last_layer": "last layer refit"}[model]
 
 
-def _condition(fit: Section) -> str:
-    return "∞" if fit["condition"] is None else f"{fit['condition']:.1e}"
+def _size(value: float | None) -> str:
+    """A positive number; one beyond the range of doubles, which JSON has not, as infinite."""
+    return "∞" if value is None else f"{value:.1e}"
 
 
 def _rule(findings: tuple[Finding, ...], codes: tuple[str, ...]) -> str:

@@ -15,6 +15,7 @@ from fpcheck.report.schema import violations
 
 LARGEST = 256 * 2**20  # bytes; a report of thousands of fixed points stays well below
 SHOWN = 3  # violations that an error message names
+WRITES_ONE = "fpcheck analyze MODEL -o json=FILE writes one"
 
 
 def write_json(document: Section) -> str:
@@ -36,12 +37,14 @@ def read_report(path: Path) -> Section:
     try:
         document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
-        raise DataError("not a report: nested too deeply", where=path.name) from None
+        raise DataError(
+            "not a report: nested too deeply", where=path.name, hint=WRITES_ONE
+        ) from None
     except ValueError as error:
         raise DataError(
             f"not a report: {error}",
             where=path.name,
-            hint="fpcheck analyze MODEL -o json=FILE writes one",
+            hint=WRITES_ONE,
         ) from None
     _check_schema(document, path.name)
     found = violations(document)
@@ -66,7 +69,7 @@ def _check_schema(document: object, name: str) -> None:
         raise DataError(
             "not a report of fpcheck: it has no schema fpcheck/report/N",
             where=name,
-            hint="fpcheck analyze MODEL -o json=FILE writes one",
+            hint=WRITES_ONE,
         )
     ours = int(SCHEMA.rpartition("/")[2])
     if int(match[1]) > ours:
@@ -80,16 +83,30 @@ def _check_schema(document: object, name: str) -> None:
 def _text_of(path: Path) -> str:
     try:
         if path.is_dir():
-            raise DataError(f"'{path}' is a folder, not a report")
+            raise DataError(
+                f"'{path}' is a folder, not a report", where=str(path), hint="name a report in it"
+            )
         if path.stat().st_size > LARGEST:
-            raise DataError(f"'{path}' is larger than any report ({LARGEST >> 20} MiB)")
+            raise DataError(
+                f"'{path}' is larger than any report ({LARGEST >> 20} MiB)",
+                where=str(path),
+                hint=WRITES_ONE,
+            )
         return path.read_text("utf-8")
     except FileNotFoundError:
-        raise DataError(f"no report at '{path}'", hint="is the path right?") from None
+        raise DataError(
+            f"no report at '{path}'", where=str(path), hint="is the path right?"
+        ) from None
     except UnicodeDecodeError:
-        raise DataError("not a report: not UTF-8 text", where=path.name) from None
+        raise DataError(
+            "not a report: not UTF-8 text",
+            where=path.name,
+            hint="a model goes to fpcheck analyze; " + WRITES_ONE,
+        ) from None
     except OSError as error:
-        raise DataError(f"cannot read '{path}': {error.strerror}") from None
+        raise DataError(
+            f"cannot read '{path}': {error.strerror}", where=str(path), hint="is it readable?"
+        ) from None
 
 
 def _no_constant(name: str) -> NoReturn:

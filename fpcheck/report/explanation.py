@@ -61,7 +61,12 @@ def rule_table(listed: Sequence[Rule], width: int) -> str:
     for rule in listed:
         limits = ", ".join(f"{name} = {value:g}" for name, value in rule.limits.items())
         start = f"{rule.code}  {rule.severity:<7}  {rule.name:<{names}}  "
-        lines += textwrap.wrap(start + limits, width, subsequent_indent=" " * len(start)) or [start]
+        if len(start) + max(map(len, limits.split()), default=0) <= width:
+            lines += textwrap.wrap(start + limits, width, subsequent_indent=" " * len(start))
+        else:
+            indent = " " * len(f"{rule.code}  ")
+            lines += textwrap.wrap(start.rstrip(), width, subsequent_indent=indent)
+            lines += textwrap.wrap(limits, width, initial_indent=indent, subsequent_indent=indent)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

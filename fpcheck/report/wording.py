@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,11 +44,11 @@ def header(document: Section) -> tuple[str, ...]:
     """The parts of the first line: program, model, what it is, seed."""
     subject = document["subject"]
     kind = str(subject["format"])
-    cells = subject.get("cells", ())
-    parts_of = _plural(len(subject["layers"]), "layer")
+    cells, layers = subject.get("cells", ()), len(subject["layers"])
+    counted = _plural(layers, "layer") if layers else "layers not known"
     if cells:
-        parts_of = _plural(len(cells), "recurrent cell")
-    counted = f"{parts_of}, {thousands(subject['parameters'])} parameters"
+        counted = _plural(len(cells), "recurrent cell")
+    counted += f", {_plural(subject['parameters'], 'parameter')}"
     shapes = _shapes(subject)
     parts = (
         f"fpcheck {document['fpcheck']}",
@@ -112,13 +113,16 @@ def limit_text(finding: Finding, limits: Mapping[str, float]) -> str:
     return f"{own[0]} = {number(finding.limit)}" if len(own) == 1 else number(finding.limit)
 
 
-def skipped_questions(document: Section) -> tuple[tuple[str, str], ...]:
-    """(question, reason) of every question that was not answered."""
-    return tuple(
-        (question, str(document[question]["skipped"]))
-        for question in QUESTIONS
-        if "skipped" in document.get(question, {})
-    )
+def skipped_questions(
+    document: Section, *, asked_only: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """(questions, reason) of the questions without an answer, those with one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for question in QUESTIONS:
+        section = document.get(question, {})
+        if "skipped" in section and (section.get("asked", True) or not asked_only):
+            by_reason.setdefault(str(section["skipped"]), []).append(question)
+    return tuple((", ".join(names).capitalize(), reason) for reason, names in by_reason.items())
 
 
 def skipped_rules(findings: Iterable[Finding]) -> tuple[tuple[str, str], ...]:
@@ -157,8 +161,8 @@ def next_step(findings: Iterable[Finding]) -> str:
 
 
 def number(value: float) -> str:
-    """Four significant digits: 0.9353, 12.5, 3.1e-14."""
-    return f"{value:.4g}"
+    """Four significant digits: 0.9353, 12.5, 3.1e-14; `infinite` where it is."""
+    return "infinite" if math.isinf(value) and value > 0 else f"{value:.4g}"
 
 
 def thousands(count: int) -> str:
@@ -167,7 +171,7 @@ def thousands(count: int) -> str:
 
 
 def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" + ("" if count == 1 else "s")
+    return f"{thousands(count)} {word}" + ("" if count == 1 else "s")
 
 
 def _shapes(subject: Section) -> str:

@@ -237,7 +237,7 @@ def _mixed(
         depth_scale_c=xi_c,
         usable_depth=usable_depth(xi_c) if xi_c is not None else None,
         notes=(
-            f"layers differ: chi_1 and the depth scale are geometric means over {maps} "
+            f"layers differ: χ₁ and the depth scale are geometric means over {maps} "
             f"map{'s' if maps > 1 else ''} from layer to layer",
         ),
     )

@@ -12,14 +12,14 @@ from fpcheck.core.tables import Column, Note, Panel, Table
 TITLE = "Signal"
 COLUMNS = (
     Column("layer", "left"),
-    Column("act", "left", priority=5),
+    Column("act", "left", priority=1),
     Column("q"),
-    Column("95% CI", priority=4),
-    Column("q theory", priority=1),
+    Column("95% CI", priority=1),
+    Column("q theory", priority=2),
     Column("χ₁"),
-    Column("corr", priority=3),
-    Column("active", priority=1),
-    Column("sat", priority=2),
+    Column("corr", priority=5),
+    Column("active", priority=3),
+    Column("sat", priority=4),
     Column("gradient"),
     Column("rule", "left"),
 )
@@ -29,6 +29,8 @@ ENDS = 4
 OUTSTANDING = 6
 # Measured and predicted q that differ by more than this factor are remarked upon.
 DEPARTURE = 3.0
+# Layers: nobody needs to know more of the usable depth.
+DEEPEST = 1000
 
 Row = Mapping[str, Any]
 
@@ -165,7 +167,10 @@ def _depth(theory: Section) -> str:
         return "no limit on depth from correlations"
     if theory["usable_depth"] is None:
         return ""
-    return f"usable depth {theory['usable_depth']:.3g} of {theory['depth']} layers"
+    usable = theory["usable_depth"]
+    # Close to the edge of chaos the depth scale is as good as infinite, and as uncertain.
+    words = f"{usable:.3g}" if usable < DEEPEST else f"beyond {DEEPEST}"
+    return f"usable depth {words} layers, of which the network has {theory['depth']}"
 
 
 def _jacobian_notes(jacobian: Section | None) -> Iterator[Note]:
@@ -178,8 +183,8 @@ def _jacobian_notes(jacobian: Section | None) -> Iterator[Note]:
     condition = "infinite" if jacobian["condition"] is None else f"{jacobian['condition']:.3g}"
     yield Note(
         f"Jacobian at {jacobian['points']} inputs: singular values {_number(values['min'])} to "
-        f"{_number(values['max'])}, median {_number(values['median'])}; rank "
-        f"{jacobian['rank']:g}, condition {condition} (numerical)."
+        f"{_number(values['max'])}, median {_number(values['median'])}; median rank "
+        f"{jacobian['rank']:g}, median condition {condition} (numerical)."
     )
 
 

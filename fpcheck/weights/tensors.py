@@ -55,7 +55,7 @@ def measurable(tensor: NDArray[np.generic]) -> bool:
 
 
 def matrix_of(place: Place, tensor: NDArray[np.generic]) -> Array | None:
-    """The tensor as float64 (units, fan_in); None for vectors and single numbers.
+    """The tensor as float64 (units, fan_in); None for vectors, single numbers, norms, biases.
 
     A convolution's kernel is unfolded to (channels, channels in x kernel / groups). Without a
     network the first stored axis is taken for the units, or the last one under a name such as
@@ -63,7 +63,7 @@ def matrix_of(place: Place, tensor: NDArray[np.generic]) -> Array | None:
     """
     if place.node is not None:
         return weight_matrix(place.node, tensor)
-    if tensor.ndim < 2:
+    if tensor.ndim < 2 or place.role in ("norm", "bias"):
         return None
     layout: Layout = "in_out" if place.turned else "out_in"
     return weight_matrix(Dense("", (), 1, "", layout=layout), tensor)

@@ -45,9 +45,9 @@ def view(section: Section, findings: tuple[Finding, ...]) -> Panel:
     sentences = [entry["sentence"] for entry in section.get("criticality", ())]
     notes += [Note(text) for text in sentences if text not in told]
     laws = law_table([(layer["name"], layer["law"]) for layer in shown if layer.get("law")])
-    heading = f"{len(layers)} tensors, {section['parameters']} parameters; numerical"
+    heading = f"{_count(len(layers), 'tensor')}, {_count(section['parameters'], 'parameter')}"
     tables = (Table("", COLUMNS, rows, caption), *((laws,) if laws.rows else ()))
-    return Panel("Weights", heading, (*tables, *notes))
+    return Panel("Weights", f"{heading}; numerical", (*tables, *notes))
 
 
 def _condensed(layers: list[Section], codes: dict[str, list[str]]) -> tuple[list[Section], str]:
@@ -95,6 +95,11 @@ def _number(layer: Section, key: str) -> str:
     if value is None:
         return str(layer.get(f"{key}_status", "-"))
     return f"{value:.3g}"
+
+
+def _count(number: int, word: str) -> str:
+    """`9 408 parameters`, `1 tensor`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}".replace(",", " ")
 
 
 def _whole(value: int | None) -> str:

@@ -134,3 +134,11 @@ def test_every_text_of_the_rule_table_says_something(code):
         assert len(text) > 15
     for limit in rule.limits:
         assert limit in rule.decides
+
+
+def test_points_that_attract_nothing_are_not_called_attracting():
+    (found,) = outcomes(linear(-np.eye(2)), count=300)["FP205"]
+    assert found.outcome == "fail"
+    assert "that attract or that starts ended on" in found.message
+    (found,) = outcomes(STORING)["FP205"]
+    assert found.message == "2 attracting fixed points and cycles found"

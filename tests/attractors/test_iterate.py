@@ -8,6 +8,7 @@ from threading import Timer
 import naive
 import numpy as np
 import pytest
+from numba.core import config
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fpcheck.attractors import iterate
@@ -207,7 +208,8 @@ def test_chains_tell_the_bodies_apart():
 # --- determinism, interruption, errors --------------------------------------------------------
 
 
-@pytest.mark.parametrize("widths", [(6, 9, 6), (48, 40, 48)])
+@pytest.mark.skipif(config.DISABLE_JIT, reason="too many steps for interpreted kernels")
+@pytest.mark.parametrize("widths", [(6, 9, 6), (56, 40, 56)])
 def test_results_are_the_same_to_the_byte_for_any_number_of_threads(widths):
     program = program_of(random_chain(widths, ("tanh", "tanh"), 1.6, 9))
     starts = np.random.default_rng(9).normal(size=(3 * iterate.LANES + 17, widths[0]))
@@ -217,6 +219,7 @@ def test_results_are_the_same_to_the_byte_for_any_number_of_threads(widths):
             assert getattr(one, field).tobytes() == getattr(other, field).tobytes()
 
 
+@pytest.mark.skipif(config.DISABLE_JIT, reason="too many steps for interpreted kernels")
 def test_a_narrow_start_ends_the_same_alone_and_among_others():
     program = program_of(random_chain((6, 9, 6), ("tanh", "tanh"), 1.6, 10))
     starts = np.random.default_rng(10).normal(size=(300, 6))
@@ -231,6 +234,19 @@ def test_a_start_on_a_fixed_point_takes_one_step(body):
     result = run(one_layer(1.0), [[0.0], [1.0]])
     assert result.steps.tolist() == [1, 1]
     assert_array_equal(result.states, [[0.0], [1.0]])
+
+
+def test_large_states_run_in_smaller_blocks_with_the_same_ends(body, monkeypatch):
+    program = program_of(random_chain((6, 6), ("tanh",), 1.2, 11))
+    starts = np.random.default_rng(11).normal(size=(50, 6))
+    whole = run(program, starts, max_steps=150)
+    monkeypatch.setattr(iterate, "BLOCK_ENTRIES", 6 * 10)
+    told = []
+    monitor = Monitor(report=lambda text, done, total: told.append(done))
+    parts = run(program, starts, monitor, max_steps=150)
+    assert len(told) > 2
+    assert_array_equal(parts.fates, whole.fates)
+    assert_allclose(parts.states, whole.states, rtol=1e-7, atol=1e-7)
 
 
 def test_no_starts_give_no_ends(body):

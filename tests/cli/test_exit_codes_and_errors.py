@@ -115,7 +115,8 @@ def test_an_interruption_leaves_no_file(fpcheck, tmp_path):
     [
         (["analyse", "net.npz"], "analyze"),
         (["analyze", "net.npz", "--sed", "1"], "--se"),
-        (["analyze", "net.npz", "--seed", "one"], "'--seed'"),
+        (["analyze", "net.npz", "--seed", "one"], "--seed must be a whole number"),
+        (["analyze", "net.npz", "--seed", "1.5"], "--seed must be a whole number"),
         (["analyze", "net.npz", "--seed"], "--seed"),
         (["analyze"], "no model was given"),
         (["analyze", "net.npz", "--starts", "0"], "at least 1, got 0"),
@@ -127,7 +128,12 @@ def test_an_interruption_leaves_no_file(fpcheck, tmp_path):
         (["analyze", "net.npz", "--question", "atractors"], "attractors"),
         (["analyze", "net.npz", "--limit", "max_unresolvd=1"], "max_unresolved"),
         (["analyze", "net.npz", "--limit", "max_unresolved"], "NAME=VALUE"),
-        (["analyze", "net.npz", "--select", "FP9"], "FP9"),
+        (["analyze", "net.npz", "--select", "FP9"], "codes start with FP0, FP1"),
+        (["analyze", "net.npz", "--select", ""], "select is empty"),
+        (["analyze", "net.npz", "-Q", ""], "questions is empty"),
+        (["analyze", "net.npz", "--samples", "1"], "at least 2, got 1"),
+        (["analyze", "net.npz", "--limit", "max_cycling=nan"], "finite"),
+        (["analyze", "net.npz", "--limit", "max_cycling=lots"], "the default is 0.01"),
         (["analyze", "net.npz", "--fail-on", "eror"], "error"),
         (["analyze", "net.npz", "--config", "absent.toml"], "absent.toml"),
         (["analyze", "net.npz", "--width", "10"], "at least 40"),
@@ -135,7 +141,18 @@ def test_an_interruption_leaves_no_file(fpcheck, tmp_path):
         (["analyze", "net.npz", "-f", "jsn"], "json"),
         (["analyze", "net.npz", "-o", "jsn=x"], "json"),
         (["analyze", "net.npz", "-o", "absent/x.json"], "mkdir"),
-        (["analyze", "net.npz", "--clip", "1"], "two numbers"),
+        (["analyze", "net.npz", "-o", "json="], "no file name after 'json='"),
+        (["analyze", "net.npz", "-o", "x.json", "-o", "json=x.json"], "a file of its own"),
+        (["analyze", "net.npz", "-o", ""], "empty file name"),
+        (["analyze", "net.npz", "--data", "d.npz", "--clip", "1"], "two numbers"),
+        (["analyze", "net.npz", "--data", "d.npz", "--clip", "1,-1"], "lower one first"),
+        (["analyze", "net.npz", "--data", "d.npz", "--clip", "a,b"], "--clip"),
+        (["analyze", "net.npz", "--data", "d.npz", "--scale", "nan"], "finite"),
+        (["analyze", "net.npz", "--data", "d.npz", "--scale", "uint"], '"unit"'),
+        (["analyze", "net.npz", "--data", "d.npz", "--task", "regresion"], "regression"),
+        (["analyze", "net.npz", "--scale", "2"], "no data were given"),
+        (["analyze", "net.npz", "--target", "y"], "no data were given"),
+        (["analyze", "net.npz", "--task", "regression"], "no data were given"),
         (["explain", "FP2O1"], "FP201"),
         (["report", "absent.json"], "absent.json"),
         (["new", "mpl"], "mlp"),
@@ -147,6 +164,7 @@ def test_misuse_exits_with_2_before_any_work_and_says_what_is_near(fpcheck, argu
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: ")
     assert said in done.err
+    assert "\n hint: " in done.err
     assert "Traceback" not in done.err or "-v" in arguments
     assert fpcheck.calls == []
 
@@ -154,8 +172,9 @@ def test_misuse_exits_with_2_before_any_work_and_says_what_is_near(fpcheck, argu
 def test_flags_reach_the_analysis(fpcheck):
     fpcheck(
         "analyze", "net.npz", "--data", "d.npz", "--target", "y", "--spec", "s.toml",
-        "--activation", "tanh", "--output-activation", "relu", "--key", "ema", "--layout",
-        "in_out", "-Q", "signal", "--question", "readout", "--seed", "7", "--starts", "3",
+        "--task", "regression", "--activation", "tanh", "--output-activation", "relu",
+        "--key", "ema", "--layout", "in_out", "-Q", "signal", "--question", "readout",
+        "--seed", "7", "--starts", "3",
         "--max-steps", "4", "--max-period", "5", "--samples", "6", "--splits", "8", "--threads",
         "1", "--no-self-map", "--limit", "max_cycling=0.5", "--select", "FP2,FP0", "--ignore",
         "FP201", "--fail-on", "warning", "--timings", "--clip=-1,1", "--scale", "0.5",
@@ -167,9 +186,9 @@ def test_flags_reach_the_analysis(fpcheck):
     arguments.pop("monitor")
     assert model == "net.npz"
     assert {name: str(value) for name, value in arguments.items()} == {
-        "data": "d.npz", "target": "y", "spec": "s.toml", "activation": "tanh",
-        "output_activation": "relu", "key": "ema", "layout": "in_out", "timings": "True",
-        "input_choice": "mean", "input_shape": "(3, 4)",
+        "data": "d.npz", "target": "y", "task": "regression", "spec": "s.toml",
+        "activation": "tanh", "output_activation": "relu", "key": "ema", "layout": "in_out",
+        "timings": "True", "input_choice": "mean", "input_shape": "(3, 4)",
     }  # fmt: skip
     assert (settings.seed, settings.starts, settings.max_steps, settings.max_period) == (7, 3, 4, 5)
     assert (settings.samples, settings.splits, settings.threads) == (6, 8, 1)

@@ -9,6 +9,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 # Far above the second that is promised, so that a loaded machine cannot fail the test, and far
 # below what the interrupted work would take.
 PATIENCE = 30.0
@@ -85,4 +87,51 @@ def test_a_long_call_into_a_library_does_not_hold_the_interrupt_back(tmp_path):
     """
     code, out, err = interrupted(work, tmp_path)
     assert (code, out, err) == (130, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+REAL = """
+import sys
+from functools import partial
+from fpcheck.cli import progress
+from fpcheck.cli.main import run
+from fpcheck.core.progress import Monitor
+import signal
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+told = []
+
+def hear(text, done, total):
+    if text.startswith(sys.argv[1]) and not told:
+        told.append(text)
+        print("ready", flush=True)
+
+progress.Monitor = partial(Monitor, report=hear)
+sys.exit(run(sys.argv[2:]))
+"""
+SAMPLES = Path(__file__).parents[2] / "samples"
+# Far longer than the interrupt takes: a run that goes on ends with another code.
+LONG = ["--starts", "100000", "--splits", "2000"]
+
+
+@pytest.mark.parametrize("stage", ["weights", "signal", "iterating starts", "readout, random"])
+def test_every_stage_of_a_real_analysis_can_be_interrupted(tmp_path, stage):
+    question = {"iterating starts": "attractors", "readout, random": "readout"}.get(stage, stage)
+    models = ["autoencoder.npz", "untrained_normal.npz"]
+    analyze = [
+        "analyze", *(str(SAMPLES / model) for model in models), "--activation", "tanh", *LONG,
+        "-Q", question, "--data", str(SAMPLES / "digits.npz"), "-o", "json={name}.json",
+    ]  # fmt: skip
+    command = [sys.executable, "-c", REAL, stage, *analyze]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert (process.returncode, out, err) == (130, "", "")
     assert list(tmp_path.iterdir()) == []

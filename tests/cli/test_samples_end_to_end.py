@@ -130,3 +130,12 @@ def test_a_saved_report_whose_numbers_were_taken_out_is_refused_not_crashed_on(f
         assert code in (0, 1, 2), path
         assert (code != 2) or (out == "" and err.startswith("error: damaged report"))
         assert "bug" not in err
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn1d", "autoencoder", "rnn"])
+def test_what_new_writes_can_be_analyzed_as_it_stands_and_passes(fpcheck, tmp_path, kind):
+    path = tmp_path / f"{kind}.toml"
+    assert fpcheck("new", kind, "-o", str(path))[0] == 0
+    code, out, err = fpcheck("analyze", str(path), "-q", "--fail-on", "warning")
+    assert (code, err) == (0, "")
+    assert out.startswith(f" PASS    {kind}.toml")

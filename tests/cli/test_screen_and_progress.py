@@ -29,6 +29,8 @@ def test_colour_only_on_a_terminal_that_wants_it():
     assert not style_for(Terminal(), {"TERM": "dumb"}).colour
     assert style_for(Terminal(), {"TERM": "xterm", "NO_COLOR": ""}).colour  # as no-color.org has it
     assert not style_for(io.StringIO(), {"TERM": "xterm"}).colour
+    assert style_for(io.StringIO(), {"FORCE_COLOR": "1"}).colour
+    assert not style_for(io.StringIO(), {"FORCE_COLOR": "1", "NO_COLOR": "1"}).colour
 
 
 def test_an_encoding_without_box_characters_gets_ascii():
@@ -127,3 +129,5 @@ def test_a_stdout_that_cannot_be_written_is_told_and_not_called_a_bug(monkeypatc
     monkeypatch.setattr(sys, "stdout", Full())
     with pytest.raises(UsageError, match="cannot write to stdout"):
         show("text")
+    monkeypatch.setattr(sys, "stderr", Full())
+    say("nobody can read this, and the exit code still has to be the error's own")

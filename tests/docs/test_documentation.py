@@ -65,3 +65,18 @@ def test_the_readmes_configuration_is_accepted(tmp_path):
 )
 def test_the_readme_names_every_command(command):
     assert f"fpcheck {command}" in README
+
+
+def test_the_report_in_the_readme_is_the_one_that_the_program_writes(monkeypatch, capsys):
+    from fpcheck.cli.main import run
+
+    command, shown = re.search(r"```console\n\$ fpcheck (.*?)\n(.*?)```", README, re.S).groups()
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "92")
+    assert run(command.split()) == 0
+    written = capsys.readouterr().out
+
+    def words_of(text):  # the last digits may differ from one processor to another
+        return [re.sub(r"[-0-9.e+–·█]+", "#", line).split() for line in text.strip().splitlines()]
+
+    assert words_of(written) == words_of(shown)

@@ -191,3 +191,18 @@ def test_work_that_does_not_fit_into_memory_is_refused_with_the_figure(monkeypat
 def test_the_python_api_gives_the_same_report():
     ours = fpcheck.analyze(SAMPLES / "autoencoder.pt", activation="tanh", settings=QUICK)
     assert write_json(ours.document) == write_json(autoencoder().document)
+
+
+@pytest.mark.parametrize(
+    ("gain", "root"),
+    [(0.5, 0.0), (1.0, 0.0), (1.5, 0.8585596366401104), (3.0, 0.9949015284526288)],
+)
+def test_the_fixed_points_of_tanh_on_file_are_those_of_the_closed_form(tmp_path, gain, root):
+    """x = tanh(a x), by mpmath; at a = 1 nothing arrives in 2 000 steps, but 0 is found."""
+    path = tmp_path / "tanh.npz"
+    np.savez(path, **{"layer.weight": np.array([[gain]])})
+    settings = Settings(questions=("attractors",), starts=64)
+    report = fpcheck.analyze(path, output_activation="tanh", settings=settings)
+    (found,) = report.document["attractors"]["maps"]
+    points = sorted(point["point"][0] for point in found["fixed_points"])
+    np.testing.assert_allclose(points, sorted({-root, 0.0, root}), rtol=0.0, atol=1e-12)

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from fpcheck.core.progress import Monitor
-from fpcheck.jobs.bench import BenchRow, run_bench
+from fpcheck.core.tables import Table
+from fpcheck.jobs.bench import BenchResult, BenchRow, run_bench
 from fpcheck.jobs.bench.iteration import iteration_races
 from fpcheck.jobs.bench.jacobians import jacobian_races
 from fpcheck.jobs.bench.loading import loading_races
+from fpcheck.jobs.bench.panel import bench_panel
 from fpcheck.jobs.bench.race import OURS, Race, run_race
 from fpcheck.jobs.bench.run import SECTIONS, gemm_peak
 
@@ -85,3 +87,18 @@ def test_whole_bench_has_rows_from_every_section():
     result = run_bench(Monitor(), quick=True)
     assert {row.group for row in result.rows} == set(SECTIONS)
     assert all(OURS in row.seconds for row in result.rows)
+
+
+def test_the_panel_shows_every_row_with_its_peers():
+    rows = (
+        BenchRow("iterate", "width 8", {"fpcheck": 2e-3, "numpy": 5e-3}, {"numpy": 2.5}, 8.0, 0.25),
+        BenchRow("iterate", "width 64", {"fpcheck": 2.0}, {}),
+        BenchRow("start", "--version", {"fpcheck": 30e-6}, {}),
+    )
+    result = BenchResult(rows, 50.0, "a processor", 2, {"numpy": "2"}, quick=True)
+    iterate, start = (item for item in bench_panel(result).items if isinstance(item, Table))
+    assert iterate.rows == (
+        ("width 8", "2 ms", "x2.50", "8.0", "25%"),
+        ("width 64", "2 s", "-", "-", "-"),
+    )
+    assert start.rows == (("--version", "30 us"),)

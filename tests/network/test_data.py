@@ -260,7 +260,9 @@ class TestBadFiles:
         self.fails(tmp_path / "d.npy", "holds one array", target="y")
 
     def test_a_task_without_targets(self, tmp_path):
-        self.fails(save(tmp_path / "d.npz", X=X), "no targets for regression", task="regression")
+        self.fails(
+            save(tmp_path / "d.npz", X=X), "no targets for --task regression", task="regression"
+        )
 
 
 class TestFitTo:

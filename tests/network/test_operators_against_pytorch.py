@@ -1,5 +1,7 @@
 """Every node type's forward pass and Jacobian against PyTorch and finite differences."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -302,3 +304,25 @@ def test_blocks_of_rows_do_not_change_what_a_row_gives():
     x = RNG.normal(size=(700, 12))
     _, network, reference = dense_case(X1)
     assert_close(forward(network.program, x), reference(torch.tensor(x)).numpy())
+
+
+@pytest.mark.parametrize("widths", [(5, 9, 7, 5), (12, 9, 3), (3, 9, 12), (6, 2), (4, 4, 4, 4, 4)])
+def test_the_jacobian_of_a_dense_chain_is_that_of_pytorch(widths):
+    nodes, parameters, layers = [Input("x", widths[:1])], {}, []
+    for index, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
+        weight, bias = RNG.normal(size=(n_out, n_in)), RNG.normal(size=n_out)
+        parameters |= {f"w{index}": weight, f"b{index}": bias}
+        layers.append((torch.tensor(weight), torch.tensor(bias)))
+        source = nodes[-1].name
+        nodes.append(Dense(f"d{index}", (source,), n_out, f"w{index}", f"b{index}"))
+        nodes.append(Activation(f"a{index}", (f"d{index}",), activation("tanh")))
+    program = Network(Skeleton(tuple(nodes)), parameters).program
+
+    def reference(t):
+        for weight, bias in layers:
+            t = torch.tanh(functional.linear(t, weight, bias))
+        return t
+
+    assert program.chain is not None
+    for row in RNG.normal(size=(3, widths[0])):
+        assert_close(jacobian(program, row), reference_jacobian(reference, row))

@@ -83,3 +83,8 @@ def test_one_hot_rows_add_up_to_one():
     rows = one_hot(np.array([2, 0, 1]), 3)
     assert_array_equal(rows.argmax(axis=1), [2, 0, 1])
     assert_array_equal(rows.sum(axis=1), 1.0)
+
+
+def test_scores_too_far_apart_to_be_squared_have_an_unbounded_interval():
+    interval = resampled_interval(np.array([-1e200, 0.5, 0.5]), 75, 25)
+    assert (interval.low, interval.high) == (-np.inf, np.inf)

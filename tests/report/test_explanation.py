@@ -39,7 +39,9 @@ def test_a_blank_code_is_no_rule():
         find_rules("  ")
 
 
-def test_the_table_has_every_code_and_fits():
-    text = rule_table(tuple(rules().values()), 80)
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_the_table_has_every_code_and_limit_and_fits(width):
+    text = rule_table(tuple(rules().values()), width)
     assert all(code in text for code in rules())
-    assert max(map(len, text.splitlines())) <= 80
+    assert all(name in text for rule in rules().values() for name in rule.limits)
+    assert max(map(len, text.splitlines())) <= width

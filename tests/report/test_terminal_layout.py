@@ -114,12 +114,32 @@ def test_ascii_alone_where_asked(judged):
     assert "####" in text
 
 
-def test_quiet_leaves_the_badge_and_the_findings(judged):
+def test_quiet_leaves_the_badge_with_the_models_name_and_the_findings(judged):
     text = write_terminal(judged.document, Style(quiet=True))
-    assert text.startswith(" FAIL")
+    assert text.startswith(" FAIL    net.npz   ")
     assert "FP201" in text
-    for word in ("Basins", "Weights", "Next:", "net.npz", "skipped:"):
+    for word in ("Basins", "Weights", "Next:", "numerical:"):
         assert word not in text
+
+
+def test_quiet_says_which_questions_were_asked_and_have_no_answer(document):
+    why = "the activation is not in the file: --activation NAME"
+    document["signal"] = {"skipped": why}
+    document["attractors"] = {"skipped": why}
+    document["readout"] = {"skipped": "not asked; pass --question readout", "asked": False}
+    judged = judge_document(document, Settings()).document
+    text = write_terminal(judged, Style(quiet=True))
+    assert f"Signal, attractors skipped: {why}\n" in text
+    assert "Readout" not in text
+    assert "Readout skipped: not asked" in write_terminal(judged, Style())
+
+
+def test_numbers_stay_whole_where_names_can_be_folded():
+    columns = (Column("model", "left"), Column("accuracy held out"), Column("95% CI"))
+    table = Table("", columns, (("last layer refit", "0.948", "0.936–0.961"),))
+    text = write_panels([Panel("Readout", "", (table,))], Style(width=40))
+    assert "0.936–0.961" in text
+    assert max(map(cell_len, text.splitlines())) <= 40
 
 
 def test_verbose_also_lists_what_passed(judged):

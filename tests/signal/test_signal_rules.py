@@ -114,6 +114,28 @@ def test_unclipped_sparse_layers_on_the_edge_are_unstable_only_when_deep(chain, 
         assert findings(report)["FP108"].outcome == outcome
 
 
+@pytest.mark.parametrize("stored", [np.float64, np.float32])
+def test_critical_tanh_without_biases_comes_down_to_zero_and_is_not_unstable(
+    chain, section, findings, stored
+):
+    """V'(q*) = 1 and q* = 0, both to rounding: orthogonal tanh, which trains at any depth."""
+    network = chain([64] * 22, "tanh", 1.0, 0.0)
+    for name in network.parameters:
+        if name.startswith("w"):
+            network.parameters[name][:] = np.linalg.qr(network.parameters[name])[0].astype(stored)
+    report = section(network)
+    assert report["theory"]["fixed_points"][-1]["slope"] == pytest.approx(1.0, abs=1e-6)
+    assert failed(findings(report)) == []
+
+
+def test_a_first_layer_that_gives_nothing_fails_even_on_one_input(chain, section, findings):
+    for scale, inputs in ((0.0, 1), (1e-170, 256)):
+        network = chain([8, 8, 8], "tanh", 1.0, 0.0)
+        network.parameters["w0"][:] *= scale
+        found = findings(section(network, inputs=inputs))["FP101"]
+        assert (found.outcome, found.where) == ("fail", "layer l0")
+
+
 def test_a_network_beyond_its_usable_depth_that_kept_its_contrast_passes(chain, section, findings):
     """Theory alone fails nothing: here it is told a depth scale that the network does not have."""
     report = section(chain(DEEP, "relu", 2.0, 0.0))

@@ -13,6 +13,7 @@ from fpcheck.network.activations import parse_activation
 from fpcheck.theory import moments
 from fpcheck.theory.closed_forms import closed_forms
 from fpcheck.theory.pairs import _shared, pair_moment, pair_slope_moment, smoothed
+from fpcheck.theory.quadrature import expectation
 
 CLOSED = ["relu", "leaky_relu(0.2)", "gelu", "erf", "sin"]
 QUADRATURE = ["tanh", "silu", "elu", "softsign", "hardtanh", "crelu(1,1.25)", "soft_threshold(0.5)"]
@@ -58,6 +59,21 @@ def test_full_correlation_gives_the_second_moment_and_none_the_squared_mean(name
         assert pair_moment(f, q, q, 0.0) == pytest.approx(moments.mean(f, q) ** 2, abs=1e-14)
         tiny = pair_moment(f, q, q, 1e-12)
         assert tiny == pytest.approx(moments.mean(f, q) ** 2, abs=1e-11 * max(1.0, q))
+
+
+@pytest.mark.parametrize("name", [*QUADRATURE, *CLOSED, "identity"])
+@pytest.mark.parametrize("q", [1e-6, 0.5, 40.0])
+def test_the_slope_of_independent_pairs_is_the_squared_mean_slope(name: str, q: float):
+    f = parse_activation(name)
+    expected = expectation(f.derivative, q, f.kinks, moments.feature_scale(f)) ** 2
+    size = moments.slope_moment(f, q)
+    assert abs(pair_slope_moment(f, q, q, 0.0) - expected) <= 1e-13 * size
+    assert abs(pair_slope_moment(f, q, q, 1e-14) - expected) <= 1e-12 * size
+
+
+def test_the_slope_at_no_variance_is_that_at_the_origin():
+    for name in ("tanh", "elu", "crelu(-0.5,1.25)"):
+        assert pair_slope_moment(parse_activation(name), 0.0, 0.0, 0.3) == 1.0
 
 
 @pytest.mark.parametrize("name", ["tanh", "crelu(1,1.25)", "gelu"])

@@ -187,3 +187,14 @@ def test_measuring_stops_when_it_is_told():
     stop.set()
     with pytest.raises(KeyboardInterrupt):
         measure({"a.weight": np.ones((2, 2))}, None, Settings(), Monitor(stop=stop))
+
+
+def test_the_scale_and_shift_of_a_norm_over_several_axes_have_no_units_to_be_dead_or_equal():
+    layers = '{ conv1d = 4, kernel = 3 }, { norm = "layer" }, { flatten = true }, { dense = 3 }'
+    text = f"[network]\ninput = [2, 8]\nlayers = [ {layers} ]\n"
+    spec = parse_spec(text)
+    network = draw_network(spec.skeleton, spec.layer_laws, np.random.default_rng(0))
+    result = measure(network.parameters, network, Settings(), Monitor())
+    norms = [layer for layer in result.layers if layer.role == "norm"]
+    assert [len(layer.shape) for layer in norms] == [2, 2]  # (channels, length): not a matrix
+    assert all(layer.units is None and layer.duplicate_units is None for layer in norms)

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,10 +65,7 @@ def run_bench(monitor: Monitor, quick: bool = False) -> BenchResult:
             monitor.report(f"bench: {name}", done, len(SECTIONS))
             rows += [run_race(race, peak, monitor) for race in races(quick)]
     monitor.report("bench", len(SECTIONS), len(SECTIONS))
-    return BenchResult(
-        tuple(rows), peak, platform.processor() or platform.machine(), available_cores(),
-        _versions(), quick,
-    )  # fmt: skip
+    return BenchResult(tuple(rows), peak, _processor(), available_cores(), _versions(), quick)
 
 
 def gemm_peak() -> float:
@@ -81,6 +79,16 @@ def gemm_peak() -> float:
         np.matmul(a, a, out=out)
         best = min(best, time.perf_counter() - begin)
     return float(2.0 * PEAK_SIZE**3 / best / 1e9)
+
+
+def _processor() -> str:
+    """The processor's model, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 def _versions() -> dict[str, str]:

@@ -51,21 +51,23 @@ def elu(x: Array, alpha: float, b: float) -> Array:
 
 def elu_slope(x: Array, alpha: float, b: float) -> Array:
     """1 above 0, alpha exp(x) at and below 0."""
-    return np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))
+    return np.asarray(np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0))))
 
 
 def gelu(x: Array, a: float, b: float) -> Array:
     """x Phi(x), Phi the standard normal distribution function."""
     from scipy.special import ndtr
 
-    return x * np.asarray(ndtr(x))
+    below: Array = ndtr(x)
+    return x * below
 
 
 def gelu_slope(x: Array, a: float, b: float) -> Array:
     """Phi(x) + x pdf(x)."""
     from scipy.special import ndtr
 
-    return np.asarray(ndtr(x)) + x * INV_SQRT_2PI * np.exp(-0.5 * x * x)
+    below: Array = ndtr(x)
+    return below + x * INV_SQRT_2PI * np.exp(-0.5 * x * x)
 
 
 def gelu_tanh(x: Array, a: float, b: float) -> Array:

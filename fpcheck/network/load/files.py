@@ -95,10 +95,12 @@ def open_model(path: Path) -> Iterator[ModelFile]:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
             raise ModelFileError(
-                f"{name} is a directory", where=name, hint="name the model file in it"
+                f"{name} is a directory", where=str(path), hint="name the model file in it"
             )
         if not stat.S_ISREG(found.st_mode):
-            raise ModelFileError(f"{name} is not a regular file", where=name)
+            raise ModelFileError(
+                f"{name} is not a regular file", where=str(path), hint="save the model to a file"
+            )
         handle = FileIO(str(path), "r")
     except FileNotFoundError:
         raise ModelFileError(
@@ -106,11 +108,13 @@ def open_model(path: Path) -> Iterator[ModelFile]:
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = getattr(error, "strerror", None) or str(error)
-        raise ModelFileError(f"{name} cannot be opened: {reason}", where=name) from None
+        raise ModelFileError(
+            f"{name} cannot be opened: {reason}", where=str(path), hint="is it readable?"
+        ) from None
     with handle:
         size = os.fstat(handle.fileno()).st_size
         if size == 0:
-            raise ModelFileError(f"{name} is empty", where=name, hint=TRUNCATED_HINT)
+            raise ModelFileError(f"{name} is empty", where=str(path), hint=TRUNCATED_HINT)
         yield ModelFile(path, name, handle, size, _stamp(handle))
 
 

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.network.array_file import INPUT_NAMES, TARGET_NAMES
 from fpcheck.network.load.archive import (
     STORED,
     Archive,
@@ -42,8 +43,8 @@ def npz_contents(file: ModelFile) -> Contents:
     """The arrays of an `.npz` file by name, in the order of the archive.
 
     Raises:
-        ModelFileError: no archive, damaged, or an array of objects or another type that is no
-            number.
+        ModelFileError: no archive, damaged, an array of objects or another type that is no number,
+            or arrays that go by the names of data.
     """
     archive = open_archive(file)
     tree: dict[str, object] = {}
@@ -57,6 +58,12 @@ def npz_contents(file: ModelFile) -> Contents:
         raise file.fault(
             "the archive holds no arrays",
             hint="a PyTorch file is read under its own suffix, .pt or .pth" if strangers else "",
+        )
+    known = {name.lower() for name in tree}
+    if known & set(INPUT_NAMES) and known <= {*INPUT_NAMES, *TARGET_NAMES}:
+        raise file.fault(
+            f"the arrays {', '.join(shown(name) for name in tree)} are rows of data, not a network",
+            hint=f"give them beside a model: fpcheck analyze MODEL --data {file.name}",
         )
     notes = (f"entries that are no arrays: {', '.join(strangers[:3])}",) if strangers else ()
     return Contents(tree, ordered=not _sorted_by_flax(list(tree)), notes=notes)

@@ -52,6 +52,17 @@ FORMATS = (
     Format("keras", (".keras", ".h5", ".hdf5"), keras_contents, keras_graph),
 )
 SPEC_SUFFIX = ".toml"
+# What the file is rather than a model, by suffix.
+STRANGERS = {
+    ".json": "a saved report is shown by fpcheck report FILE",
+    ".csv": "rows of data go beside a model: --data FILE",
+    ".npy": "rows of data go beside a model: --data FILE",
+    ".parquet": "rows of data go beside a model: --data FILE",
+    ".pkl": "a pickle can run commands and is not read; save the weights with numpy.savez",
+    ".onnx": "save the weights with numpy.savez",
+    ".h5": "save the weights with numpy.savez",
+    ".keras": "save the weights with numpy.savez",
+}
 
 
 def stores_graph(path: Path) -> bool:
@@ -79,8 +90,10 @@ def format_of(path: Path) -> Format:
     suffixes = [end for known in FORMATS for end in known.suffixes]
     near = difflib.get_close_matches(suffix, suffixes, n=1) if suffix else []
     guess = f"did you mean '{near[0]}'? " if near else ""
+    if suffix in STRANGERS:
+        guess = f"{STRANGERS[suffix]}; "
     raise ModelFileError(
         f"{path.name}: unknown suffix '{suffix}'" if suffix else f"{path.name} has no suffix",
-        where=path.name,
-        hint=f"{guess}read: {', '.join(suffixes)}, and specs ({SPEC_SUFFIX})",
+        where=str(path),
+        hint=f"{guess}models are {', '.join(suffixes)}, and specs ({SPEC_SUFFIX})",
     )
