@@ -25,13 +25,16 @@ from fpcheck.jobs.cells import attractors_of_cells, check_held, held_input
 from fpcheck.jobs.timing import Stopwatch
 from fpcheck.network.data import Data, Task, fit_to, load_data
 from fpcheck.network.inputs import InputLaw, draw_inputs
+from fpcheck.network.layers import Layer, layers
 from fpcheck.network.load import load
 from fpcheck.network.network import Network
 from fpcheck.network.preprocessing import Preprocessing
+from fpcheck.network.skeleton import Conv
 from fpcheck.network.subject import Subject
 from fpcheck.network.summary import summarise
 from fpcheck.readout.measure import measure as measure_readout
 from fpcheck.report.report import SCHEMA, Report, judge_document
+from fpcheck.signal.measure import block_rows
 from fpcheck.signal.measure import measure as measure_signal
 from fpcheck.weights.late import measure_late
 from fpcheck.weights.measure import measure as measure_weights
@@ -287,7 +290,15 @@ def _require_room(network: Network, what: str) -> None:
     """Refuse a network whose working copy and one block of rows do not fit into memory."""
     weights = sum(tensor.size for tensor in network.parameters.values())
     values = sum(math.prod(shape) for shape in network.skeleton.shapes.values())
-    require_memory(8.0 * (2 * weights + 3 * 128 * values), what)
+    windows = max(map(_unfolded, layers(network.skeleton)), default=0)
+    per_row = 3 * values + 2 * windows
+    require_memory(8.0 * (2 * weights + block_rows(network) * per_row), what)
+
+
+def _unfolded(layer: Layer) -> int:
+    """The entries of one row's windows, side by side as a convolution multiplies them."""
+    node = layer.node
+    return layer.fan_in * node.groups * math.prod(layer.shape[1:]) if isinstance(node, Conv) else 0
 
 
 def _nonfinite(subject: Subject) -> str:

@@ -86,7 +86,7 @@ def _measured(
     at_input = RowStatistics()
     first, last = network.skeleton.nodes[0].name, network.skeleton.nodes[-1].name
     gradient = _gradient_status(network)
-    rows_at_once = _block_rows(network)
+    rows_at_once = block_rows(network)
     for start in range(0, len(inputs), rows_at_once):
         monitor.check()
         monitor.report("signal", start, len(inputs))
@@ -130,7 +130,7 @@ def _unit_directions(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return directions.reshape(shape)
 
 
-def _block_rows(network: Network) -> int:
+def block_rows(network: Network) -> int:
     """An even number of rows whose values, gradients and scratch stay within BLOCK_BYTES."""
     entries = sum(math.prod(shape) for shape in network.skeleton.shapes.values())
     affordable = BLOCK_BYTES // (3 * 8 * entries)

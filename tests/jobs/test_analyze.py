@@ -183,7 +183,7 @@ def test_an_unknown_question_names_the_known_ones():
 
 
 def test_work_that_does_not_fit_into_memory_is_refused_with_the_figure(monkeypatch):
-    monkeypatch.setattr(memory, "available_memory", lambda: 2**20)
+    monkeypatch.setattr(memory, "available_memory", lambda: 2**16)
     with pytest.raises(MemoryLimitError, match="GiB"):
         autoencoder()
 
