@@ -183,9 +183,16 @@ def test_an_unknown_question_names_the_known_ones():
 
 
 def test_work_that_does_not_fit_into_memory_is_refused_with_the_figure(monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: 2**28)
+    with pytest.raises(MemoryLimitError, match=r"1000000 starts needs about 1\.4 GiB, 0\.2 GiB"):
+        autoencoder(settings=dataclasses.replace(QUICK, starts=10**6))
+
+
+def test_weights_that_do_not_fit_are_measured_from_the_file_and_nothing_else_is(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 2**16)
-    with pytest.raises(MemoryLimitError, match="GiB"):
-        autoencoder()
+    document = autoencoder().document
+    assert len(document["weights"]["layers"]) == 8
+    assert "memory" in document["signal"]["skipped"]
 
 
 def test_the_python_api_gives_the_same_report():
