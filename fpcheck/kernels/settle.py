@@ -51,6 +51,8 @@ IS_DUE = np.uint8(4)
 DRIFT_SHARE = 0.25
 # Where the returns are rounding noise no drift can be seen; then the points must stand far apart.
 APART = 1000.0
+# Rounding noise of a coordinate, relative to the largest one: a product mixes them all.
+ROUNDING = 64.0 * 2.0**-52
 
 
 @kernel
@@ -171,15 +173,22 @@ def _judge(
     x, y, reference, clock, gauge, lane, atol, rtol, noise, bound, max_steps, max_period
 ):  # fmt: skip
     """The fate of one lane, RUNNING while open; keeps its reference and its candidate period."""
+    largest = 0.0
+    for i in range(x.shape[0]):
+        if not abs(y[i, lane]) <= bound:
+            return DIVERGED
+        largest = max(largest, abs(y[i, lane]))
     at_rest = True
     distance = 0.0  # from the reference, in units of the tolerance
+    drift = 0.0  # the same, without what rounding the large coordinates does to the small ones
     for i in range(x.shape[0]):
         old, new, held = x[i, lane], y[i, lane], reference[i, lane]
-        if not abs(new) <= bound:
-            return DIVERGED
         at_rest &= abs(new - old) <= atol + rtol * abs(old)
         if new != held:  # a tolerance of zero is met by the same number alone
-            distance = max(distance, abs(new - held) / (atol + rtol * abs(held)))
+            away = abs(new - held) / (atol + rtol * abs(held))
+            distance = max(distance, away)
+            if abs(new - held) > ROUNDING * largest:
+                drift = max(drift, away)
     if at_rest:
         return FIXED_POINT
     step, period = clock[STEP, lane], clock[PERIOD, lane]
@@ -195,15 +204,15 @@ def _judge(
             clock[WINDOW, lane] = min(2 * clock[WINDOW, lane], max_period)
     elif since < period and distance <= 1.0:
         period = since  # an earlier return than the candidate's: it is the first of a shorter one
-        gauge[RETURN, lane] = distance
+        gauge[RETURN, lane] = drift
         gauge[SEPARATION, lane] = np.inf
     elif since < period:
         renew = False
         gauge[SEPARATION, lane] = min(gauge[SEPARATION, lane], distance)
     elif gauge[RETURN, lane] < 0.0 and distance <= 1.0:
-        gauge[RETURN, lane] = distance
+        gauge[RETURN, lane] = drift
     elif distance <= 1.0 and _is_settled(
-        gauge[RETURN, lane], distance, gauge[SEPARATION, lane], noise
+        gauge[RETURN, lane], drift, gauge[SEPARATION, lane], noise
     ):
         return CYCLE
     else:

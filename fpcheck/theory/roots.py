@@ -28,7 +28,7 @@ def bracketed_root(
         return a
     if fb == 0.0:
         return b
-    if not fa * fb < 0.0:
+    if not _opposite(fa, fb):
         raise ValueError(f"no sign change in [{low}, {high}]: {fa}, {fb}")
     c, fc, t = a, fa, 0.5
     for _ in range(MAX_STEPS):
@@ -45,6 +45,11 @@ def bracketed_root(
             return best
         t = _next_fraction((a, b, c), (fa, fb, fc), slack / abs(b - a))
     return best
+
+
+def _opposite(y0: float, y1: float) -> bool:
+    """Whether one is positive and the other negative; a product would underflow."""
+    return min(y0, y1) < 0.0 < max(y0, y1)
 
 
 def _next_fraction(
@@ -94,7 +99,7 @@ def roots_on_grid(function: Callable[[float], float], grid: list[float]) -> list
         step = NUDGE * max(1.0, abs(x))
         points += [(at, function(at)) for at in (x - step, x + step)]
     for (x0, y0), (x1, y1) in pairwise(points):
-        if y0 * y1 < 0.0 and not any(x0 < root < x1 for root in found):
+        if _opposite(y0, y1) and not any(x0 < root < x1 for root in found):
             found.append(bracketed_root(function, x0, x1))
     for i in range(1, len(points) - 1):
         found += _hidden_pair(function, points[i - 1 : i + 2])

@@ -70,3 +70,14 @@ def test_scaling_a_linear_map_scales_the_spectrum_at_its_fixed_point():
         for scale in (1.0, 0.5)
     ]
     assert_allclose(radii[1].spectral_radius, 0.5 * radii[0].spectral_radius, rtol=1e-12)
+
+
+def test_rounding_in_a_small_coordinate_does_not_hide_a_cycle():
+    # On this cycle of period 2 one coordinate is a few hundredths of the others; their rounding
+    # shakes it by more than the last bits of its own.
+    weight, bias = drawn(462)
+    starts = normal_starts(N, 64, 462)
+    for order in ([0, 1, 2, 3, 4], [0, 2, 3, 4, 1], [3, 1, 4, 0, 2]):
+        network = one_layer(weight[np.ix_(order, order)], bias[order])
+        result = attractors_of(network, starts[:, order], max_steps=500)
+        assert [(cycle.period, cycle.starts) for cycle in result.cycles] == [(2, 64)]

@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fpcheck.theory.roots import bracketed_root, interior_minimum, roots_on_grid
@@ -32,6 +32,7 @@ def test_the_bottom_of_a_parabola_is_found():
 
 
 @given(st.lists(st.floats(-4.9, 4.9), min_size=1, max_size=4, unique=True))
+@example([5e-324])
 def test_roots_further_apart_than_the_grid_are_all_found(roots: list[float]):
     roots = sorted(roots)
     if any(b - a < 0.6 for a, b in pairwise(roots)):
