@@ -65,7 +65,7 @@ InputShape: TypeAlias = Annotated[
     typer.Option(
         "--input-shape",
         metavar="N,N,N",
-        help="One row of a live model that does not tell it: 3,32,32.",
+        help="One row of a model that leaves it open: 3,32,32.",
         rich_help_panel=MODEL,
     ),
 ]
