@@ -36,6 +36,7 @@ SEEDS = {
     "skops": ["skops/mlp.skops", "skops/classifier.skops"],
     "npz": ["npz/mlp_arr.npz", "npz/mlp_coefs.npz", "flax/mlp.npz"],
     "safetensors": ["safetensors/mlp.safetensors", "flax/mlp.safetensors"],
+    "onnx": [f"onnx/{name}.onnx" for name in ("mlp", "mlp_matmul", "cnn", "mlp_stopped")],
     "keras": [f"keras/{name}" for name in ("mlp.keras", "cnn.h5", "recurrent.keras", "mlp.h5")],
     "sharded": ["safetensors/mlp_sharded", "pytorch/mlp_sharded"],
 }
@@ -132,7 +133,9 @@ def attempt(name: str, seed: int, folder: Path) -> str:
     """What became of one mutated file: `read` or the error's class; other errors come through."""
     rng = random.Random(f"{name} {seed}")
     path = mutated(FOLDER / rng.choice(SEEDS[name]), folder / "model", rng)
-    options = {} if name in ("skops", "keras") else {"activation": rng.choice(("tanh", None))}
+    options = (
+        {} if name in ("skops", "keras", "onnx") else {"activation": rng.choice(("tanh", None))}
+    )
     try:
         summarise(load(path, **options))
     except FpcheckError as error:
