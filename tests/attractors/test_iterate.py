@@ -241,10 +241,16 @@ def test_large_states_run_in_smaller_blocks_with_the_same_ends(body, monkeypatch
     starts = np.random.default_rng(11).normal(size=(50, 6))
     whole = run(program, starts, max_steps=150)
     monkeypatch.setattr(iterate, "BLOCK_ENTRIES", 6 * 10)
-    told = []
-    monitor = Monitor(report=lambda text, done, total: told.append(done))
-    parts = run(program, starts, monitor, max_steps=150)
-    assert len(told) > 2
+    sizes, run_block = [], iterate._run_block
+
+    def counted(body, block, *rest):
+        sizes.append(len(block))
+        run_block(body, block, *rest)
+
+    monkeypatch.setattr(iterate, "_run_block", counted)
+    parts = run(program, starts, max_steps=150)
+    assert len(sizes) > 1
+    assert sum(sizes) == 50
     assert_array_equal(parts.fates, whole.fates)
     assert_allclose(parts.states, whole.states, rtol=1e-7, atol=1e-7)
 
