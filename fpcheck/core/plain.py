@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 Section: TypeAlias = Mapping[str, Any]
 
 DIGITS = 12
-EXACT_DIGITS = 17  # where a certificate rests on the number: field(metadata={"digits": 17})
 
 
 def as_section(result: object) -> dict[str, Any]:

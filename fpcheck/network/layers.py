@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,17 +63,6 @@ def weight_matrix(node: Dense | Conv, tensor: NDArray[np.generic]) -> NDArray[np
         if matrix.ndim > 2:  # (out, *kernel, in) -> (out, in, *kernel)
             matrix = np.moveaxis(matrix, -1, 1)
     return np.ascontiguousarray(matrix.reshape(matrix.shape[0], -1))
-
-
-def stored_parameters(
-    skeleton: Skeleton, parameters: Mapping[str, NDArray[np.generic]]
-) -> dict[str, tuple[NDArray[np.generic], NDArray[np.generic] | None]]:
-    """(weight, bias or None) of every layer by the layer's name, as stored."""
-    return {
-        node.name: (parameters[node.weight], parameters[node.bias] if node.bias else None)
-        for node in skeleton.nodes
-        if isinstance(node, Dense | Conv)
-    }
 
 
 def _layer(skeleton: Skeleton, node: Dense | Conv) -> Layer:
