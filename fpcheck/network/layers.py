@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from fpcheck.network.skeleton import (
     BatchNorm,
     Conv,
     Dense,
+    GroupNorm,
     LayerNorm,
+    RMSNorm,
+    Scale,
     Shape,
     Skeleton,
     fan_in,
@@ -29,7 +33,7 @@ class Layer:
     """A Dense or Conv node and what follows it up to its activation.
 
     `preactivation` names the node whose value enters the activation function (the node itself,
-    or the norms and sums behind it); `postactivation` the node that holds its result, which is
+    or the norms, scalings and sums behind it); `postactivation` the node that holds its result, which is
     the same one where the layer is linear.
     """
 
@@ -45,6 +49,7 @@ class Layer:
     postactivation: str
 
 
+@lru_cache(maxsize=8)
 def layers(skeleton: Skeleton) -> tuple[Layer, ...]:
     """The layers of the skeleton in topological order."""
     return tuple(
@@ -94,6 +99,6 @@ def _behind(skeleton: Skeleton, name: str) -> tuple[str, ActivationFunction, str
         (node,) = behind
         if isinstance(node, Activation):
             return place, node.function, node.name
-        if not isinstance(node, BatchNorm | LayerNorm | Add):
+        if not isinstance(node, BatchNorm | LayerNorm | RMSNorm | GroupNorm | Scale | Add):
             return place, LINEAR, place
         place = node.name

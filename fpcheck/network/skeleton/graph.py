@@ -28,6 +28,10 @@ class Skeleton:
             raise SpecError("two nodes of the skeleton have one name")
         _ = self.shapes
 
+    def __hash__(self) -> int:
+        """By the nodes' names alone: equal skeletons have them, and long ones are looked up fast."""
+        return hash(tuple(node.name for node in self.nodes))
+
     @cached_property
     def shapes(self) -> dict[str, Shape]:
         """Every node's output shape by name, without the batch axis."""
@@ -69,4 +73,12 @@ class Skeleton:
 
     def consumers(self, name: str) -> tuple[Node, ...]:
         """The nodes that take `name` as an input."""
-        return tuple(node for node in self.nodes if name in node.inputs)
+        return self._consumers.get(name, ())
+
+    @cached_property
+    def _consumers(self) -> dict[str, tuple[Node, ...]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for name in dict.fromkeys(node.inputs):
+                found.setdefault(name, []).append(node)
+        return {name: tuple(nodes) for name, nodes in found.items()}
