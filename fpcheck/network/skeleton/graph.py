@@ -69,4 +69,13 @@ class Skeleton:
 
     def consumers(self, name: str) -> tuple[Node, ...]:
         """The nodes that take `name` as an input."""
-        return tuple(node for node in self.nodes if name in node.inputs)
+        return self._consumers.get(name, ())
+
+    @cached_property
+    def _consumers(self) -> dict[str, tuple[Node, ...]]:
+        """The nodes that take each node's output; one table, for a file may have 10^5 layers."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for name in dict.fromkeys(node.inputs):
+                found.setdefault(name, []).append(node)
+        return {name: tuple(nodes) for name, nodes in found.items()}
