@@ -195,10 +195,10 @@ def analyze(
 ) -> int:
     """Analyze a network: its weights, its signal, where it settles, what it reads out.
 
-    A model is a file (.pt, .safetensors, .npz, .onnx, .keras, .h5, .skops, ...), a
-    spec (.toml) or a live model (package.module:factory). The weights are always
-    looked at, the attractors where input and output have one shape, the readout
-    where there are --data.
+    A model is a file (.pt, .safetensors, .npz, .onnx, .keras, .h5, .skops,
+    ...), a spec (.toml) or a live model (package.module:factory). The weights
+    are always looked at, the attractors where input and output have one
+    shape, the readout where there are --data.
 
     \b
       fpcheck analyze samples/autoencoder.pt --activation tanh

@@ -20,6 +20,7 @@ from fpcheck.core.config_file import OWN_FILE, PYPROJECT, Layer, Sourced, read_l
 from fpcheck.core.errors import UsageError
 from fpcheck.core.keys import BY_NAME, KEYS
 from fpcheck.core.limits import parse_limit
+from fpcheck.core.live_target import names_target
 from fpcheck.core.settings import Settings
 
 
@@ -66,7 +67,8 @@ class Configuration:
         )
 
     def models(self) -> tuple[str, ...]:
-        """The configured model files, globs expanded, relative to the current folder where below.
+        """The configured models: globs expanded, relative to the current folder where below;
+        live models as they are.
 
         Raises:
             UsageError: a glob that matches nothing.
@@ -165,14 +167,19 @@ def _expanded(patterns: tuple[str, ...], folder: Path, source: str) -> tuple[str
     found: list[str] = []
     for pattern in patterns:
         hits = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
+        if not hits and names_target(pattern):
+            found += [pattern] if pattern not in found else []
+            continue
         if not hits:
             raise UsageError(
                 f"models: '{pattern}' matches no file",
                 where=source,
-                hint="globs are relative to the folder of the configuration",
+                hint="globs are relative to the folder of the configuration; a live model is "
+                "package.module:factory",
             )
-        found += [hit for hit in hits if hit not in found]
-    return tuple(_from_here(folder / hit) for hit in found)
+        files = [_from_here(folder / hit) for hit in hits]
+        found += [file for file in files if file not in found]
+    return tuple(found)
 
 
 def _from_here(path: Path) -> str:

@@ -102,7 +102,7 @@ def truth(value: object) -> bool:
 
 
 KEYS: tuple[Key, ...] = (
-    Key("models", "", texts, "a list of files or globs, relative to the configuration file"),
+    Key("models", "", texts, "a list of files, globs (from this file), package.module:factory"),
     Key("questions", "questions", questions, f"known: {', '.join(QUESTIONS)}"),
     Key("seed", "seed", whole(0), "the same seed gives the same report"),
     Key("starts", "starts", whole(1), "1024 is the default; fewer starts give wider intervals"),

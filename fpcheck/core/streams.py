@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 STREAM_CODES = {
     "draw": 1,
     "inputs": 2,
+    "cells": 3,
     "weights": 10,
     "signal": 11,
     "attractors": 12,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -14,11 +16,19 @@ from numpy.typing import NDArray
 
 from fpcheck.core.errors import DataError
 from fpcheck.core.memory import require_memory
+from fpcheck.core.printable import printable
 
 # Names that an array goes by, in any case. Two of one row in a file are an ambiguity.
 INPUT_NAMES = ("x", "inputs", "input", "data", "features", "images", "x_train")
 TARGET_NAMES = ("y", "targets", "target", "labels", "label", "y_train")
 AGAIN = "copy or save it again"
+# ValueError: names that are no UTF-8, places before the file's start.
+ARCHIVE_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
+DEFLATE_RATIO = 1032  # deflate cannot expand more: 258 bytes from two bits
+# What comes through NumPy's own checks when a header is no literal, nests too deeply or names no
+# type.
+HEADER_FAULTS = (ValueError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError)
 
 
 def read_npy(path: Path) -> NDArray[np.generic]:
@@ -51,10 +61,12 @@ def read_npz(
             }
             inputs, targets = _choose(tuple(members), target, path.name)
             chosen = [name for name in (inputs, targets) if name is not None]
+            for name in chosen:
+                _check_packing(members[name], path.name)
             needed = sum(members[name].file_size for name in chosen)
             require_memory(2 * needed, f"reading {path.name}")  # as stored, and as float64
             arrays = {name: _member(archive, members[name], path.name) for name in chosen}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except ARCHIVE_FAULTS as error:
         raise DataError(
             f"{path.name} is damaged or not a .npz archive ({_reason(error)})",
             hint="write it again with numpy.savez(file, X=..., y=...)",
@@ -88,6 +100,24 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> NDArr
         return _read_array(stream, info.file_size, f"{file}, array {info.filename[:-4]}")
 
 
+def _check_packing(info: zipfile.ZipInfo, file: str) -> None:
+    """Raise unless the bytes that the member has can be those that it declares."""
+    where = f"{file}, array {printable(info.filename[:-4])}"
+    if info.compress_type not in UNPACKED:
+        raise DataError(
+            f"{where} is packed by method {info.compress_type}, which is not read",
+            where=where,
+            hint="write it again with numpy.savez_compressed",
+        )
+    if info.file_size > DEFLATE_RATIO * info.compress_size + 64:
+        raise DataError(
+            f"{where} is damaged: {info.compress_size} bytes cannot hold the {info.file_size} "
+            "that it declares",
+            where=where,
+            hint=AGAIN,
+        )
+
+
 def _read_array(stream: IO[bytes], size: int, where: str) -> NDArray[np.generic]:
     """The array that `size` bytes of `stream` hold.
 
@@ -98,7 +128,7 @@ def _read_array(stream: IO[bytes], size: int, where: str) -> NDArray[np.generic]
         raise DataError(f"{where} is empty", where=where, hint=AGAIN)
     try:
         shape, dtype = _header(stream)
-    except ValueError as error:
+    except HEADER_FAULTS as error:
         raise DataError(
             f"{where} is not in NumPy's array format ({_reason(error)})", where=where, hint=AGAIN
         ) from None
@@ -117,7 +147,9 @@ def _read_array(stream: IO[bytes], size: int, where: str) -> NDArray[np.generic]
             hint=AGAIN,
         )
     try:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 wrote, which are read
+            return np.lib.format.read_array(stream, allow_pickle=False)
     except ValueError as error:
         raise DataError(
             f"{where} is truncated ({_reason(error)})", where=where, hint=AGAIN
@@ -132,7 +164,11 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     }
     if version not in readers:  # 3.0 is for field names of structured arrays only
         raise ValueError(f"format version {version[0]}.{version[1]}")
-    shape, _, dtype = readers[version](stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        shape, _, dtype = readers[version](stream)
+    if not all(type(side) is int and 0 <= side < 2**63 for side in shape):
+        raise ValueError("its shape is not that of an array")
     return shape, dtype
 
 

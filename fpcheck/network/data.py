@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.core.errors import DataError
+from fpcheck.core.printable import printable
 from fpcheck.network.array_file import as_numbers, read_npy, read_npz
 from fpcheck.network.csv_table import read_csv
 from fpcheck.network.parquet_table import read_parquet
@@ -68,8 +69,9 @@ def load_data(
     try:
         return _load(file, target, preprocessing, task)
     except DataError as error:
-        error.where = error.where or file.name
-        raise
+        # The names of columns and arrays are the file's: one of two lines would break the message.
+        hint, where = printable(error.hint), printable(error.where or file.name)
+        raise DataError(printable(error.message), where=where, hint=hint) from None
 
 
 def _load(

@@ -26,6 +26,7 @@ from fpcheck.network.skeleton import (
 )
 
 LINEAR = activation("identity")
+Behind = tuple[str, ActivationFunction, str]  # pre-activation, function, post-activation
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,11 @@ class Layer:
 @lru_cache(maxsize=8)
 def layers(skeleton: Skeleton) -> tuple[Layer, ...]:
     """The layers of the skeleton in topological order."""
+    behind = _behind(skeleton)
     return tuple(
-        _layer(skeleton, node) for node in skeleton.nodes if isinstance(node, Dense | Conv)
+        _layer(skeleton, node, behind[node.name])
+        for node in skeleton.nodes
+        if isinstance(node, Dense | Conv)
     )
 
 
@@ -70,10 +74,10 @@ def weight_matrix(node: Dense | Conv, tensor: NDArray[np.generic]) -> NDArray[np
     return np.ascontiguousarray(matrix.reshape(matrix.shape[0], -1))
 
 
-def _layer(skeleton: Skeleton, node: Dense | Conv) -> Layer:
+def _layer(skeleton: Skeleton, node: Dense | Conv, behind: Behind) -> Layer:
     (source,) = node.inputs
     input_shape = skeleton.shapes[source]
-    before, function, after = _behind(skeleton, node.name)
+    before, function, after = behind
     kind = "dense" if isinstance(node, Dense) else f"conv{len(node.kernel)}d"
     return Layer(
         name=node.name,
@@ -89,16 +93,16 @@ def _layer(skeleton: Skeleton, node: Dense | Conv) -> Layer:
     )
 
 
-def _behind(skeleton: Skeleton, name: str) -> tuple[str, ActivationFunction, str]:
-    """(pre-activation, function, post-activation) behind the node `name`."""
-    place = name
-    while True:
-        behind = skeleton.consumers(place)
-        if len(behind) != 1:
-            return place, LINEAR, place
-        (node,) = behind
-        if isinstance(node, Activation):
-            return place, node.function, node.name
-        if not isinstance(node, BatchNorm | LayerNorm | RMSNorm | GroupNorm | Scale | Add):
-            return place, LINEAR, place
-        place = node.name
+def _behind(skeleton: Skeleton) -> dict[str, Behind]:
+    """What stands behind each node, by name; from the last one on, so that each is met once."""
+    found: dict[str, Behind] = {}
+    for node in reversed(skeleton.nodes):
+        consumers = skeleton.consumers(node.name)
+        found[node.name] = (node.name, LINEAR, node.name)
+        if len(consumers) == 1:
+            (after,) = consumers
+            if isinstance(after, Activation):
+                found[node.name] = (node.name, after.function, after.name)
+            elif isinstance(after, BatchNorm | LayerNorm | RMSNorm | GroupNorm | Scale | Add):
+                found[node.name] = found[after.name]
+    return found

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fpcheck.core.errors import ModelFileError
 from fpcheck.network.activations import ActivationFunction, activation
+from fpcheck.network.gates import Gate, gate_nodes
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import (
     Activation,
@@ -54,6 +55,7 @@ class Cell:
         hidden: the number of units; an LSTM's state has twice as many entries.
         input_size: the number of entries of one input row.
         note: which constant input is meant, and what was assumed.
+        projected: the number of entries of h where an LSTM projects it, 0 where it does not.
     """
 
     name: str
@@ -62,6 +64,12 @@ class Cell:
     hidden: int
     input_size: int
     note: str = ""
+    projected: int = 0
+
+    @property
+    def output_size(self) -> int:
+        """The number of entries of h, which the next layer takes; they stand first in the state."""
+        return self.projected or self.hidden
 
 
 def input_drive(
@@ -114,7 +122,7 @@ def gru_cell(
     input_size: int,
     order: str = PYTORCH_GRU,
     linear_before_reset: bool = True,
-    gate: ActivationFunction = SIGMOID,
+    gate: Gate = SIGMOID,
     candidate: ActivationFunction = TANH,
     layout: Layout = "out_in",
     recurrent_name: str = "",
@@ -169,49 +177,61 @@ def lstm_cell(
     *,
     input_size: int,
     order: str = PYTORCH_LSTM,
-    gate: ActivationFunction = SIGMOID,
+    gate: Gate = SIGMOID,
     candidate: ActivationFunction = TANH,
     output: ActivationFunction = TANH,
     layout: Layout = "out_in",
     recurrent_name: str = "",
+    projection: tuple[str, Tensor] | None = None,
     note: str = "",
 ) -> Cell:
     """The cell c' = f c + i g, h' = o output(c') on the state row [h, c] [Gers et al. 2000].
 
     i, f, o = gate(W h + drive) and g = candidate(W h + drive); drive holds all biases and the
-    input's part.
+    input's part. With a projection R, h' = R (o output(c')) [Sak et al. 2014].
 
     Args:
-        recurrent: W, (4 hidden, hidden), kept as stored under `recurrent_name`.
+        recurrent: W, (4 hidden, size of h), kept as stored under `recurrent_name`.
         drive: (4 hidden,).
         order: of the gates along the 4 hidden rows, such as `ifgo`.
+        projection: name and matrix R, (size of h, hidden), as PyTorch stores it.
 
     Raises:
         ModelFileError: shapes do not fit.
     """
-    hidden = _hidden(name, "lstm", recurrent, drive, layout)
+    size = None if projection is None else projection[1].shape
+    hidden = _hidden(name, "lstm", recurrent, drive, layout, size)
+    shown = hidden if size is None else int(size[0])
     gates = _places(order, "ifgo", hidden)
     weight, bias = recurrent_name or f"{name}.recurrent", f"{name}.drive"
     nodes: list[Node] = [
-        Input(f"{name}.state", (2 * hidden,)),
-        Slice(f"{name}.h", (f"{name}.state",), 0, 0, hidden),
-        Slice(f"{name}.c", (f"{name}.state",), 0, hidden, 2 * hidden),
+        Input(f"{name}.state", (shown + hidden,)),
+        Slice(f"{name}.h", (f"{name}.state",), 0, 0, shown),
+        Slice(f"{name}.c", (f"{name}.state",), 0, shown, shown + hidden),
         Dense(name, (f"{name}.h",), 4 * hidden, weight, bias, layout),
     ]
+    parameters: dict[str, Tensor] = {weight: recurrent, bias: drive}
     for letter, place in gates.items():
         function = candidate if letter == "g" else gate
         nodes.append(Slice(f"{name}.{letter}.in", (name,), 0, place.start, place.stop))
-        nodes.append(Activation(f"{name}.{letter}", (f"{name}.{letter}.in",), function))
+        own, constants = gate_nodes(f"{name}.{letter}", f"{name}.{letter}.in", function)
+        nodes += own
+        parameters |= constants
     nodes += [
         Multiply(f"{name}.kept", (f"{name}.f", f"{name}.c")),
         Multiply(f"{name}.fresh", (f"{name}.i", f"{name}.g")),
         Add(f"{name}.next_c", (f"{name}.kept", f"{name}.fresh")),
         Activation(f"{name}.shown", (f"{name}.next_c",), output),
         Multiply(f"{name}.next_h", (f"{name}.o", f"{name}.shown")),
-        Concat(f"{name}.next", (f"{name}.next_h", f"{name}.next_c")),
     ]
-    network = Network(Skeleton(tuple(nodes)), {weight: recurrent, bias: drive})
-    return Cell(name, "lstm", network, hidden, input_size, note)
+    last = f"{name}.next_h"
+    if projection is not None:
+        stored, matrix = projection
+        parameters[stored], last = matrix, f"{name}.projected"
+        nodes.append(Dense(last, (f"{name}.next_h",), shown, stored, None))
+    nodes.append(Concat(f"{name}.next", (last, f"{name}.next_c")))
+    network = Network(Skeleton(tuple(nodes)), parameters)
+    return Cell(name, "lstm", network, hidden, input_size, note, shown if projection else 0)
 
 
 def _reset_behind(
@@ -219,7 +239,7 @@ def _reset_behind(
     stored: tuple[str, Tensor],
     drives: tuple[Array, Array],
     gates: dict[str, slice],
-    functions: tuple[ActivationFunction, ActivationFunction],
+    functions: tuple[Gate, ActivationFunction],
     layout: Layout,
 ) -> tuple[list[Node], dict[str, Tensor]]:
     """The gates r, z and n of a GRU whose reset gate multiplies W_n h + b_n: one product."""
@@ -235,13 +255,21 @@ def _reset_behind(
         Slice(f"{name}.{letter}.in", (name,), 0, where.start, where.stop)
         for letter, where in gates.items()
     ]
+    parameters: dict[str, Tensor] = {
+        weight: recurrent,
+        bias: joined,
+        outer: drive[place].copy(),
+    }
+    for letter in "rz":
+        own, constants = gate_nodes(f"{name}.{letter}", f"{name}.{letter}.in", functions[0])
+        nodes += own
+        parameters |= constants
     nodes += [
-        *(Activation(f"{name}.{x}", (f"{name}.{x}.in",), functions[0]) for x in "rz"),
         Multiply(f"{name}.reset", (f"{name}.r", f"{name}.n.in")),
         Scale(f"{name}.n.sum", (f"{name}.reset",), None, outer),
         Activation(f"{name}.n", (f"{name}.n.sum",), functions[1]),
     ]
-    return nodes, {weight: recurrent, bias: joined, outer: drive[place].copy()}
+    return nodes, parameters
 
 
 def _reset_before(
@@ -249,7 +277,7 @@ def _reset_before(
     recurrent: Tensor,
     drive: Array,
     gates: dict[str, slice],
-    functions: tuple[ActivationFunction, ActivationFunction],
+    functions: tuple[Gate, ActivationFunction],
     layout: Layout,
 ) -> tuple[list[Node], dict[str, Tensor]]:
     """The gates r, z and n of a GRU whose reset gate multiplies h: three products."""
@@ -263,29 +291,43 @@ def _reset_before(
         own = f"{name}.{letter}"
         if letter == "n":
             nodes.append(Multiply(source, (f"{name}.r", f"{name}.state")))
-        nodes += [
-            Dense(f"{own}.in", (source,), hidden, f"{own}.recurrent", f"{own}.drive", layout),
-            Activation(own, (f"{own}.in",), functions[letter == "n"]),
-        ]
+        nodes.append(
+            Dense(f"{own}.in", (source,), hidden, f"{own}.recurrent", f"{own}.drive", layout)
+        )
+        made, constants = gate_nodes(own, f"{own}.in", functions[letter == "n"])
+        nodes += made
+        parameters |= constants
     return nodes, parameters
 
 
-def _hidden(name: str, kind: CellKind, recurrent: Tensor, drive: Array, layout: Layout) -> int:
-    """The number of units of a cell of this kind.
+def _hidden(
+    name: str,
+    kind: CellKind,
+    recurrent: Tensor,
+    drive: Array,
+    layout: Layout,
+    projection: tuple[int, ...] | None = None,
+) -> int:
+    """The number of units of a cell of this kind; `projection`: the shape of its projection.
 
     Raises:
-        ModelFileError: the recurrent matrix or the drive has another shape.
+        ModelFileError: the recurrent matrix, the projection or the drive has another shape.
     """
     gates = GATES[kind]
     shape = recurrent.shape if layout == "out_in" else recurrent.shape[::-1]
-    if len(shape) != 2 or shape[1] < 1 or shape[0] != gates * shape[1]:
+    hidden = shape[-1] if projection is None else projection[-1]
+    if projection is not None and (len(projection) != 2 or projection[0] != shape[-1]):
+        raise ModelFileError(
+            f"cell '{name}': its projection is {list(projection)}, its state has {shape[-1]}"
+        )
+    if len(shape) != 2 or min(shape[1], hidden) < 1 or shape[0] != gates * hidden:
         want = "[n, n]" if gates == 1 else f"[{gates} n, n]"
         raise ModelFileError(
             f"cell '{name}': the recurrent weights are {list(recurrent.shape)}, expected {want}",
             hint="" if layout == "out_in" else "stored transposed",
         )
     _vector(name, drive, shape[0])
-    return int(shape[1])
+    return int(hidden)
 
 
 def _vector(name: str, bias: Tensor, size: int) -> Array:

@@ -176,9 +176,10 @@ def _jacobian_notes(jacobian: Section | None) -> Iterator[Note]:
         yield Note(f"Jacobian: {jacobian['skipped']}.")
         return
     values = jacobian["singular_values"]
+    inputs = "1 input" if jacobian["points"] == 1 else f"{jacobian['points']} inputs"
     condition = "infinite" if jacobian["condition"] is None else f"{jacobian['condition']:.3g}"
     text = (
-        f"Jacobian at {jacobian['points']} inputs: singular values {_number(values['min'])} to "
+        f"Jacobian at {inputs}: singular values {_number(values['min'])} to "
         f"{_number(values['max'])}, median {_number(values['median'])}; median rank "
         f"{jacobian['rank']:g}, median condition {condition} (numerical)."
     )

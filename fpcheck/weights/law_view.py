@@ -41,12 +41,15 @@ def looks_like(law: Section) -> str:
         return str(law["initialiser"])
     if law["initialiser_status"] == "cannot tell":
         names = [entry["name"] for entry in law["candidates"] if not entry["excluded"]]
+        if len(names) == 1:
+            return f"cannot tell ({names[0]} or near it)"
         shown = names[:MOST_ALTERNATIVES]
         more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
         return f"cannot tell ({', '.join(shown)}{more})" if names else "cannot tell"
     if law["initialiser_status"] == "none named":
         return f"{_family(law)}, of no named scale"
-    return f"{law['initialiser_status']}: {law['reason']}"
+    by = ", by " if str(law["reason"]).startswith("the ") else ": "
+    return f"{law['initialiser_status']}{by}{law['reason']}"
 
 
 def _family(law: Section) -> str:
@@ -58,13 +61,14 @@ def _family(law: Section) -> str:
 
 def _row(name: str, law: Section) -> tuple[str, ...]:
     families = [str(family) for family in law["families"] if family != law["family"]]
+    words, reason = looks_like(law), str(law["reason"])
     return (
         name,
-        looks_like(law),
+        words,
         "-" if law["sigma_w2"] is None else f"{law['sigma_w2']:.4g}",
         _interval(law),
         " or ".join([_family(law), *families]) if law["families"] else "-",
-        str(law["reason"]) or "-",
+        "-" if not reason or words.endswith(reason) else reason,
     )
 
 

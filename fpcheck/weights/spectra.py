@@ -51,10 +51,10 @@ def spectrum(matrix: Array) -> Spectrum:
     unit = matrix / largest
     short = min(matrix.shape)
     if cheap(matrix):
-        every = np.linalg.svd(unit, compute_uv=False)
+        every: Array = np.asarray(np.linalg.svd(unit, compute_uv=False), np.float64)
         values, method = every[:count], "full"
     else:
-        every = None
+        every = np.empty(0)
         values, method = _lanczos(unit if matrix.shape[0] == short else unit.T, count), "lanczos"
     frobenius = float(np.linalg.norm(unit))
     with np.errstate(over="ignore"):  # a norm beyond float64 is reported as infinite
@@ -65,7 +65,7 @@ def spectrum(matrix: Array) -> Spectrum:
         stable_rank=float((frobenius / values[0]) ** 2),
         singular_values=tuple(scaled),
         method=method,
-        every=None if every is None else largest * every,
+        every=largest * every if every.size else None,
     )
 
 

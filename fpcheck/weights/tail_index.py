@@ -68,4 +68,4 @@ def largest_counted(count: int) -> int:
     """How many of `count` entries that are not zero the estimate rests on."""
     if count <= KNEE:
         return math.floor(TOP_SHARE * count)
-    return math.floor(TOP_SHARE * KNEE * (count / KNEE) ** GROWTH)
+    return math.floor(TOP_SHARE * KNEE * math.pow(count / KNEE, GROWTH))

@@ -77,6 +77,27 @@ def test_a_torch_module_needs_no_shape(fpcheck, tmp_path):
     assert json.loads(out)["subject"]["format"] == "torch"
 
 
+def test_a_configured_live_model_is_analyzed_where_none_is_named(capsys, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "configured_nets.py").write_text(
+        "from torch.nn import GRU, Linear\ndef one():\n    return GRU(2, 3)\ntwo = Linear(3, 3)\n"
+    )
+    (tmp_path / "fpcheck.toml").write_text(
+        'models = ["configured_nets:one", "configured_nets:two"]\n'
+    )
+    code = run(["analyze", "-o", "json={name}.json", *SMALL])
+    sys.modules.pop("configured_nets")
+    assert code == 0
+    reports = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("*.json"))]
+    assert [report["subject"]["name"] for report in reports] == [
+        "configured_nets:one",
+        "configured_nets:two",
+    ]
+    assert reports[0]["attractors"]["maps"][0]["name"] == "l0"
+
+
 ERRORS = {
     "MODULE:fails": "the factory raises RuntimeError: no luck",
     "MODULE:leaves": "the factory raises SystemExit: 3",

@@ -171,6 +171,23 @@ def test_configured_models_are_globs_seen_from_the_file(here, monkeypatch):
     assert read_configuration(here / "models").models() == ("a.npz", "b.npz")
 
 
+def test_live_models_stand_among_configured_files_as_they_are(here):
+    (here / "a.npz").touch()
+    write(here / "fpcheck.toml", 'models = ["nets.small:make", "a.npz", "nets.small:make"]\n')
+    configuration = read_configuration(here)
+    assert configuration.models() == ("nets.small:make", "a.npz")
+    (here / "named:so").touch()  # a file of that name is a file
+    write(here / "fpcheck.toml", 'models = ["named:so"]\n')
+    assert read_configuration(here).models() == ("named:so",)
+
+
+def test_limits_can_be_set_for_one_live_model(here):
+    write(here / "fpcheck.toml", '[per-model."nets.small:*".limits]\nmax_cycling = 0.3\n')
+    configuration = read_configuration(here)
+    assert configuration.settings_for("nets.small:make").limits == {"max_cycling": 0.3}
+    assert configuration.settings_for("nets.large:make").limits == {}
+
+
 def test_a_glob_of_models_that_matches_nothing_is_refused(here):
     write(here / "fpcheck.toml", 'models = ["nothing/*.npz"]\n')
     with pytest.raises(UsageError, match="nothing"):

@@ -33,6 +33,7 @@ def test_letters_of_any_script_stay():
 
 def test_ascii_only_names_signs_and_greek_letters():
     assert printable("ρ ≤ 1 → ∞", ascii_only=True) == "rho <= 1 -> inf"
+    assert printable("χ₁, ‖W‖₂", ascii_only=True) == "chi_1, ||W||_2"
     assert printable("層", ascii_only=True) == "\\u5c64"
 
 

@@ -77,7 +77,11 @@ def test_the_reference_network_of_these_tests_is_read(tmp_path):
         ({"coefs_": arrays("../w0.npy", "w1.npy")}, "not stored as an array"),
         ({"coefs_": arrays("/etc/passwd", "w1.npy")}, "not stored as an array"),
         ({"coefs_": arrays("schema.json", "w1.npy")}, "not a .npy array"),
-        ({"coefs_": arrays("b0.npy", "w1.npy")}, "no matrix"),
+        (
+            {"coefs_": arrays("b0.npy", "w1.npy"), "intercepts_": arrays("w0.npy", "b1.npy")},
+            "no matrix",
+        ),
+        ({"coefs_": arrays(*["w0.npy"] * 1000)}, r"coefs_\[1\] is an array of another layer too"),
         ({"coefs_": arrays("w0.npy")}, "as many intercepts"),
         ({"coefs_": arrays(), "intercepts_": arrays()}, "as many intercepts"),
         ({"coefs_": arrays("w1.npy", "w0.npy")}, "expected"),

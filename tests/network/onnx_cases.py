@@ -386,6 +386,32 @@ MOVES = [
                                            "coordinate_transformation_mode": "asymmetric"}),
     ], {"f": np.array([1.0, 1.0, 2.0, 3.0], dtype=np.float32)}, IMAGE, **single),
     one("Expand", weights={"s": whole(1, 5)}),
+    Case(
+        "class token",
+        [
+            ("Shape", ["x"], ["n"], {"end": 1}),
+            ("Concat", ["n", "sizes"], ["s"], {"axis": 0}),
+            ("Expand", ["token", "s"], ["t"], {}),
+            ("Concat", ["t", "x"], ["z"], {"axis": 1}),
+            ("Mul", ["z", "z"], ["y"], {}),
+        ],
+        {"sizes": whole(2, 4), "token": drawn(1, 2, 4)},
+        TOKENS,
+    ),
+    Case(
+        "bounds and remainders of sizes",
+        [
+            ("Shape", ["x"], ["n"], {"start": 1}),
+            ("Mod", ["n", "five"], ["m"], {}),
+            ("Clip", ["m", "", "two"], ["c"], {}),
+            ("Tile", ["c", "one"], ["t"], {}),
+            ("Max", ["t", "one", "two"], ["s"], {}),
+            ("Concat", ["minus", "s"], ["r"], {"axis": 0}),
+            ("Reshape", ["x", "r"], ["y"], {}),
+        ],
+        {"five": whole(5), "two": whole(2), "one": whole(1), "minus": whole(-1, 3)},
+        (6,),
+    ),
 ]  # fmt: skip
 
 CASES = [*LINEAR, *ACTIVATIONS, *NORMS, *POOLS, *ARITHMETIC, *MOVES]

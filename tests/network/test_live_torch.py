@@ -245,3 +245,86 @@ def test_a_trace_that_gives_something_else_is_not_believed():
     subject = load(Changing())
     assert subject.network.skeleton.black_box
     assert any("does not give what the module gives" in note for note in subject.notes)
+
+
+def test_a_part_whose_values_are_changed_in_place_is_not_believed():
+    class Changing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x):
+            h = self.layer(x)
+            g = torch.relu_(h)  # changes h itself, which the trace does not show
+            return (g + h).flip(1)  # an operation without a node
+
+    subject = load(Changing())
+    assert subject.partial is None
+    assert subject.network.skeleton.black_box
+    assert any("on its way" in note for note in subject.notes)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_rms_norm_takes_the_epsilon_of_its_type(kind):
+    model = nn.Sequential(nn.RMSNorm(3, dtype=kind))
+    x = 1e-4 * np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    expected = model(torch.tensor(x, dtype=kind)).detach().double().numpy()
+    found = forward(load(model).network.program, x.astype(np.float64))
+    np.testing.assert_allclose(found, expected, rtol=1e-6 if kind == torch.float32 else ROUNDING)
+
+
+class Token(nn.Module):
+    """A class token before a sequence, in the two spellings that repeat it for every row."""
+
+    def __init__(self, spelling):
+        super().__init__()
+        self.spelling = spelling
+        self.token = nn.Parameter(torch.randn(1, 2, 4))
+        self.out = nn.Linear(4, 3)
+
+    def forward(self, x):
+        n = x.shape[0]
+        token = (
+            self.token.expand(n, -1, -1)
+            if self.spelling == "expand"
+            else self.token.repeat(n, 1, 1)
+        )
+        return torch.tanh(self.out(torch.cat([token, x], dim=1)))
+
+
+@pytest.mark.parametrize("spelling", ["expand", "repeat"])
+def test_a_class_token_is_joined_to_every_row(spelling):
+    torch.manual_seed(0)
+    model = Token(spelling).double().eval()
+    subject = load(model, input_shape=(5, 4))
+    assert subject.partial is None
+    assert subject.network is not None, subject.no_network
+    program = subject.network.program
+    x = torch.randn(3, 5, 4, dtype=torch.float64)
+    np.testing.assert_allclose(forward(program, x.numpy()), model(x).detach(), atol=ROUNDING)
+    expected = torch.autograd.functional.jacobian(lambda row: model(row[None])[0], x[0])
+    np.testing.assert_allclose(
+        jacobian(program, x[0].numpy()), expected.reshape(21, 20), atol=ROUNDING
+    )
+
+
+class Branches(nn.Module):
+    """A residual branch under torchvision's stochastic depth, which acts in training alone."""
+
+    def __init__(self):
+        super().__init__()
+        vision = pytest.importorskip("torchvision.ops")
+        self.out, self.drop = nn.Linear(4, 4), vision.StochasticDepth(0.5, "row")
+
+    def forward(self, x):
+        return x + self.drop(self.out(x))
+
+
+def test_stochastic_depth_does_nothing_at_inference():
+    model = Branches().double().eval()
+    subject = load(model, input_shape=(4,))
+    assert subject.partial is None
+    x = torch.randn(3, 4, dtype=torch.float64)
+    np.testing.assert_allclose(
+        forward(subject.network.program, x.numpy()), model(x).detach(), atol=ROUNDING
+    )

@@ -149,7 +149,7 @@ def test_directories_empty_files_and_unknown_suffixes_are_refused(tmp_path):
         (tmp_path / name).touch()
         with pytest.raises(ModelFileError, match="is empty"):
             load(tmp_path / name)
-    for name in ("net.tflite", "net.pb", "net"):
+    for name in ("net.xyz", "net.model", "net"):
         (tmp_path / name).write_bytes(b"x")
         with pytest.raises(ModelFileError, match="suffix") as caught:
             load(tmp_path / name)

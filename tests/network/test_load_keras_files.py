@@ -10,7 +10,7 @@ import pytest
 from files.reference import FOLDER, cnn_outputs, mlp_outputs
 from keras_models import FLOAT32, WARNINGS
 
-from fpcheck.core.errors import UnsupportedOperationError
+from fpcheck.core.errors import DataError, ModelFileError, UnsupportedOperationError
 from fpcheck.core.settings import Settings
 from fpcheck.jobs.analyze import analyze
 from fpcheck.network.constant_input import ConstantInput
@@ -59,16 +59,23 @@ def test_channels_last_data_give_the_report_of_channels_first_data(tmp_path, suf
                 assert other[key] == pytest.approx(value, rel=1e-9)
 
 
-def keras_steps():
-    """(cell's name, layer of Keras's cell, state size) of the recurrent file."""
+def keras_steps(row):
+    """(layer of Keras's cell, units, its constant input) by name of the recurrent file's cells.
+
+    A deeper cell's input is what the layers below give at the end of a long sequence of `row`.
+    """
     keras = pytest.importorskip("keras")
     model = keras.models.load_model(KERAS / "recurrent.keras")
     elman, lstm, both, _ = model.layers
+    rows = [np.asarray(row, "float32")]
+    for layer in (elman, lstm):
+        sequence = layer(np.tile(rows[-1], (1, 500, 1)))
+        rows.append(sequence[0, -1].detach().numpy())
     return {
-        "elman": (elman.cell, 3, 5),
-        "lstm": (lstm.cell, 4, 3),
-        "both/forward": (both.forward_layer.cell, 2, 4),
-        "both/backward": (both.backward_layer.cell, 2, 4),
+        "elman": (elman.cell, 3, rows[0]),
+        "lstm": (lstm.cell, 4, rows[1]),
+        "both/forward": (both.forward_layer.cell, 2, rows[2]),
+        "both/backward": (both.backward_layer.cell, 2, rows[2]),
     }
 
 
@@ -76,17 +83,17 @@ def keras_steps():
 def test_cells_step_as_those_of_keras(suffix):
     pytest.importorskip("torch")
     subject = load(KERAS / f"recurrent{suffix}")
-    steps = keras_steps()
+    steps = keras_steps(np.zeros(5))
     assert [cell.name for cell in subject.cells] == list(steps)
     assert [cell.kind for cell in subject.cells] == ["rnn", "lstm", "gru", "gru"]
     rng = np.random.default_rng(5)
     for cell in subject.cells:
-        keras_cell, hidden, size = steps[cell.name]
-        assert (cell.hidden, cell.input_size) == (hidden, size)
+        keras_cell, hidden, row = steps[cell.name]
+        assert (cell.hidden, cell.input_size) == (hidden, len(row))
         states = 2 if cell.kind == "lstm" else 1
         rows = rng.normal(size=(3, states * hidden)).astype("float32")
         given = [rows[:, i * hidden : (i + 1) * hidden] for i in range(states)]
-        _, after = keras_cell(np.zeros((3, size), "float32"), given)
+        _, after = keras_cell(np.tile(row, (3, 1)), given)
         after = after if isinstance(after, list | tuple) else [after]
         expected = np.concatenate([np.asarray(state.detach()) for state in after], axis=1)
         found = forward(cell.network.program, rows.astype(np.float64))
@@ -99,13 +106,46 @@ def test_a_constant_input_holds_the_first_layer_alone():
     subject = load(KERAS / "recurrent.keras", input_choice=ConstantInput("row", row))
     notes = {cell.name: cell.note for cell in subject.cells}
     assert notes["elman"] == "input held at row"
-    assert notes["lstm"] == notes["both/forward"] == "input held at zeros"
-    keras_cell, hidden, _ = keras_steps()["elman"]
+    assert notes["lstm"] == "input held at what elman settles at from zero"
+    assert notes["both/forward"] == "input held at what lstm settles at from zero"
+    keras_cell, hidden, _ = keras_steps(row)["elman"]
     state = np.random.default_rng(6).normal(size=(1, hidden)).astype("float32")
     _, after = keras_cell(row[None].astype("float32"), [state])
     expected = np.asarray((after[0] if isinstance(after, list | tuple) else after).detach())
     found = forward(subject.cells[0].network.program, state.astype(np.float64))
     np.testing.assert_allclose(found, expected.reshape(1, -1), **FLOAT32)
+
+
+def test_a_row_that_fits_no_cell_is_refused():
+    with pytest.raises(DataError, match="has 2 entries; cell 'elman' takes 5"):
+        load(KERAS / "recurrent.keras", input_choice=ConstantInput("row", np.zeros(2)))
+
+
+def test_weights_alone_hold_cells_too(tmp_path):
+    pytest.importorskip("torch")
+    keras = pytest.importorskip("keras")
+    layer = keras.layers.GRU(3, name="memory")
+    model = keras.Sequential([keras.Input((None, 2)), layer, keras.layers.Dense(1)])
+    model.save_weights(tmp_path / "m.weights.h5")
+    subject = load(tmp_path / "m.weights.h5")
+    (cell,) = subject.cells
+    assert (cell.kind, cell.name) == ("gru", "gru")  # by its class, all that the file tells
+    state = np.random.default_rng(2).normal(size=(4, 3)).astype("float32")
+    expected, _ = layer.cell(np.zeros((4, 2), "float32"), [state])
+    found = forward(cell.network.program, state.astype(np.float64))
+    np.testing.assert_allclose(found, np.asarray(expected.detach()), **FLOAT32)
+
+
+def test_an_input_that_is_too_small_for_a_crop_asks_for_a_larger_one(tmp_path):
+    pytest.importorskip("torch")
+    keras = pytest.importorskip("keras")
+    start = keras.Input((None, 2))
+    cropped = keras.layers.Cropping1D(5)(keras.layers.Conv1D(3, 3, padding="same")(start))
+    keras.Model(start, cropped).save(tmp_path / "m.keras")
+    with pytest.raises(ModelFileError, match="lies outside") as caught:
+        load(tmp_path / "m.keras", input_shape=(8, 2))
+    assert "--input-shape large enough" in caught.value.hint
+    assert load(tmp_path / "m.keras", input_shape=(12, 2)).network is not None
 
 
 @pytest.mark.parametrize("reset_after", [True, False])

@@ -75,6 +75,16 @@ def nested():
     return keras.Model(start, L.Dense(2)(L.LayerNormalization()(deep(start))))
 
 
+def scaled_residuals():
+    """What keras.applications has beside the layers of Keras: ConvNeXt's and Inception-ResNet's."""
+    convnext = pytest.importorskip("keras.src.applications.convnext")
+    inception = pytest.importorskip("keras.src.applications.inception_resnet_v2")
+    x = keras.Input((6, 5, 4))
+    y = convnext.LayerScale(0.1, 4)(L.DepthwiseConv2D(3, padding="same")(x))
+    y = convnext.LayerScale(0.1, 4)(L.Dense(4)(y))
+    return keras.Model(x, inception.CustomScaleLayer(0.17)([x, y]))
+
+
 def shared_layer():
     twice = L.Dense(5, activation="tanh")
     start = keras.Input((5,))
@@ -104,7 +114,7 @@ def causal_attention():
 
 MODELS = [
     residual, squeeze_and_excite, merged, joined_images, with_operations, nested, shared_layer,
-    shared_model, transformer, causal_attention,
+    shared_model, transformer, causal_attention, scaled_residuals,
 ]  # fmt: skip
 
 
@@ -166,6 +176,19 @@ def test_what_lies_before_a_layer_that_is_not_supported_is_analyzed(tmp_path, su
     expected = np.asarray(keras.Model(start, known)(x).detach())
     found = forward(subject.network.program, x.astype(np.float64))
     np.testing.assert_allclose(found, expected, **FLOAT32)
+
+
+@BOTH
+def test_layers_behind_the_one_that_stops_keep_their_names(tmp_path, suffix):
+    start = keras.Input((6, 4))
+    odd = L.UnitNormalization(name="odd")(start)
+    # In its folder it is the model's first Dense layer, under the name of another one's folder.
+    model = keras.Model(start, L.Dense(7, name="dense_1")(L.Dense(5, name="behind")(odd)))
+    randomise(model)
+    subject = load(saved(model, tmp_path, suffix))
+    assert subject.tensors["behind/kernel"].shape == (4, 5)
+    assert subject.tensors["dense_1/kernel"].shape == (5, 7)
+    assert subject.tensors["dense_1/bias"].shape == (7,)
 
 
 def rewritten(path, change):

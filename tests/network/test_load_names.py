@@ -99,6 +99,23 @@ def test_flax_layers_from_ten_on_are_in_the_order_of_their_numbers(tmp_path):
     assert {node.layout for node in dense} == {"in_out"}
 
 
+def test_the_value_of_a_parameter_of_flax_nnx_is_the_parameter(tmp_path):
+    sizes = (3, 4, 2)
+    arrays = {
+        f"layers.{i}.{word}.value": np.ones(shape)
+        for i in range(2)
+        for word, shape in (("kernel", sizes[i : i + 2]), ("bias", sizes[i + 1]))
+    }
+    np.savez(tmp_path / "a.npz", **arrays)
+    network = load(tmp_path / "a.npz", activation="relu").network
+    dense = [node for node in network.skeleton.nodes if isinstance(node, Dense)]
+    assert [(node.weight, node.layout) for node in dense] == [
+        ("layers.0.kernel.value", "in_out"),
+        ("layers.1.kernel.value", "in_out"),
+    ]
+    read_name("a" + ".value" * 10_000)  # is no path of ten thousand values to walk
+
+
 def test_flax_batch_norm_joins_what_two_collections_hold(tmp_path):
     flat = {
         "params.Dense_0.kernel": np.ones((3, 4)),

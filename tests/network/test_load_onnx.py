@@ -302,3 +302,28 @@ def test_without_the_package_onnx_one_line_says_what_to_install():
         done.stdout
         == "mlp.onnx: reading ONNX needs the package onnx | pip install 'fpcheck[onnx]'\n"
     )
+
+
+def test_an_old_opset_gives_its_weights_and_once_converted_its_graph(tmp_path: Path):
+    rng = np.random.default_rng(3)
+    weights = {
+        "w": rng.standard_normal((4, 5)).astype("f4"),
+        "b": rng.standard_normal(4).astype("f4"),
+    }
+    nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1)]
+    ends = value("x", [1, 5]), value("y", [1, 4])
+    path = saved(tmp_path / "old.onnx", nodes, [ends[0]], [ends[1]], weights, opset=6)
+    subject = load(path)
+    assert subject.network is None
+    assert "opset is 6" in subject.no_network
+    assert list(subject.tensors) == ["w", "b"]
+    # The hint, followed.
+    assert "onnx.version_converter.convert_version(model, 18)" in subject.hint
+    from onnx import version_converter
+
+    new = version_converter.convert_version(onnx.load(path), 18)
+    onnx.save(new, tmp_path / "new.onnx")
+    network = load(tmp_path / "new.onnx").network
+    points = rows(5)
+    expected = points @ weights["w"].T.astype(float) + weights["b"]
+    np.testing.assert_allclose(forward(network.program, points), expected, atol=EXACT)

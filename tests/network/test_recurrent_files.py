@@ -15,10 +15,12 @@ from fpcheck.network.constant_input import ConstantInput, constant_input, mean_r
 from fpcheck.network.data import load_data
 from fpcheck.network.load import load
 from fpcheck.network.load.cells import find_cells
-from fpcheck.network.program import forward
+from fpcheck.network.program import forward, jacobian
+from fpcheck.network.settled import settled_output
 from fpcheck.network.summary import summarise
 
 EXACT = 1e-12
+SETTLED = 1e-11  # a state is at rest when a step changes it by rounding alone
 MODULES = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
 
 
@@ -30,6 +32,13 @@ def saved(module, tmp_path, name="model.pt"):
 def stack(kind, **options):
     torch.manual_seed(1)
     return MODULES[kind](3, 5, dtype=torch.float64, **options)
+
+
+def settled(module, kind, row):
+    """What PyTorch's layers give at the end of a long sequence of one row, the deepest last."""
+    with torch.no_grad():
+        last = module(torch.as_tensor(row).expand(4000, 1, -1))[1]
+    return (last[0] if kind == "lstm" else last)[:, 0]
 
 
 def torch_step(module, kind, suffix, u, state):
@@ -54,25 +63,84 @@ def test_every_cell_of_a_stack_is_found_and_steps_as_pytorchs(kind, tmp_path):
     assert [cell.name for cell in subject.cells] == ["l0", "l0_reverse", "l1", "l1_reverse"]
     assert {cell.kind for cell in subject.cells} == {kind}
     assert [cell.input_size for cell in subject.cells] == [3, 3, 10, 10]
+    zeros = torch.zeros(3, dtype=torch.float64)
+    below = settled(module, kind, zeros)[:2].reshape(-1)
     for cell in subject.cells:
         state = np.random.default_rng(0).normal(size=(4, cell.network.program.input_size))
-        zeros = torch.zeros(cell.input_size, dtype=torch.float64)
-        exact = torch_step(module, kind, cell.name, zeros, state)
-        assert np.abs(forward(cell.network.program, state) - exact).max() < EXACT
+        u = zeros if cell.name.startswith("l0") else below
+        exact = torch_step(module, kind, cell.name, u, state)
+        assert np.abs(forward(cell.network.program, state) - exact).max() < SETTLED
+    assert subject.cells[3].note == "input held at what l0 and l0_reverse settle at from zero"
 
 
 @pytest.mark.parametrize("kind", MODULES)
-def test_the_first_layer_is_held_at_the_given_row_and_deeper_layers_at_zeros(kind, tmp_path):
-    module = stack(kind, num_layers=2)
+def test_a_deeper_layer_is_held_at_what_the_layer_below_settles_at(kind, tmp_path):
+    module = stack(kind, num_layers=3)
     row = np.array([0.5, -1.0, 2.0])
     np.save(tmp_path / "u.npy", row)
-    first, second = load(saved(module, tmp_path), input_choice=str(tmp_path / "u.npy")).cells
-    for cell, u in ((first, torch.from_numpy(row)), (second, torch.zeros(5, dtype=torch.float64))):
+    cells = load(saved(module, tmp_path), input_choice=str(tmp_path / "u.npy")).cells
+    below = settled(module, kind, row)
+    inputs = (torch.from_numpy(row), below[0], below[1])
+    for cell, u in zip(cells, inputs, strict=True):
         state = np.random.default_rng(0).normal(size=(4, cell.network.program.input_size))
         exact = torch_step(module, kind, cell.name, u, state)
-        assert np.abs(forward(cell.network.program, state) - exact).max() < EXACT
-    assert first.note == "input held at u.npy"
-    assert second.note == "input held at zeros"
+        assert np.abs(forward(cell.network.program, state) - exact).max() < SETTLED
+    assert [cell.note for cell in cells] == [
+        "input held at u.npy",
+        "input held at what l0 settles at from zero",
+        "input held at what l1 settles at from zero",
+    ]
+
+
+@pytest.mark.parametrize("below", ["cycles", "rests on a saddle"])
+def test_a_layer_above_one_that_does_not_settle_is_held_at_zeros(below):
+    # h <- tanh(-3 h + b) has a cycle of period 2 and no other attractor; h <- tanh(3 h) rests at
+    # zero, from where the smallest deviation leaves.
+    w, b = (-3.0, 0.1) if below == "cycles" else (3.0, 0.0)
+    one = np.ones((1, 1))
+    tensors = {
+        "weight_ih_l0": one, "weight_hh_l0": w * one, "bias_ih_l0": np.array([b]),
+        "weight_ih_l1": one, "weight_hh_l1": 0.5 * one, "bias_ih_l1": np.array([0.3]),
+    }  # fmt: skip
+    deeper = find_cells(tensors).cells[1]
+    assert deeper.note == "input held at zeros, as l0 does not settle from zero"
+    found = forward(deeper.network.program, np.zeros((1, 1)))[0, 0]
+    assert found == pytest.approx(np.tanh(0.3), abs=1e-15)
+
+
+def test_the_settled_state_is_the_root_of_its_equation():
+    one = np.ones((1, 1))
+    tensors = {"weight_ih_l0": one, "weight_hh_l0": 0.5 * one, "bias_ih_l0": np.array([1.0])}
+    (cell,) = find_cells(tensors).cells
+    (h,) = settled_output(cell)
+    assert h == pytest.approx(np.tanh(0.5 * h + 1.0), abs=1e-12)
+
+
+def test_a_projected_lstm_steps_as_pytorchs(tmp_path):
+    module = stack("lstm", num_layers=2, proj_size=2)
+    row = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
+    first, second = load(
+        saved(module, tmp_path), input_choice=ConstantInput("u", row.numpy())
+    ).cells
+    assert (first.hidden, first.output_size, first.network.program.input_size) == (5, 2, 7)
+    assert second.note == "input held at what l0 settles at from zero"
+    rng = np.random.default_rng(0)
+    for layer, cell in enumerate((first, second)):
+        h, c = rng.normal(size=(2, 1, 2)), rng.normal(size=(2, 1, 5))
+        start = np.concatenate([h[layer], c[layer]], axis=1)
+        if layer == 0:
+            ends = module(row[None, None], (torch.from_numpy(h), torch.from_numpy(c)))[1]
+        else:  # the upper layer alone, its input what the lower one settles at
+            u = settled(module, "lstm", row)[0][None, None]
+            upper = torch.nn.LSTM(2, 5, proj_size=2, dtype=torch.float64)
+            upper.load_state_dict(
+                {n: getattr(module, n.replace("l0", "l1")) for n in upper._flat_weights_names}
+            )
+            ends = upper(u, (torch.from_numpy(h[1:]), torch.from_numpy(c[1:])))[1]
+        exact = torch.cat([end[0] for end in ends], dim=1).detach().numpy()
+        assert np.abs(forward(cell.network.program, start) - exact).max() < SETTLED
+        jac = jacobian(cell.network.program, start[0])
+        assert jac.shape == (7, 7)
 
 
 def test_cells_and_readout_of_a_model_are_told_apart(tmp_path):
@@ -132,7 +200,7 @@ def test_what_is_no_whole_cell_is_left_out_with_the_reason(damage):
     (note,) = found.notes
     assert note.startswith("cell 'a.l0' is left out: ")
     words = {"no weight_ih": "no 'a.weight_ih_l0'", "odd rows": "[10, 4]", "bias": "[12]"}
-    assert words.get(damage, "projected") in note
+    assert words.get(damage, "its projection 'a.weight_hr_l0' is [4, 8]") in note
 
 
 @pytest.mark.parametrize("prefix", ["state", "cell", "cell.state", "r", "", "x.drive"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,10 +151,13 @@ def suggest_sparse(
 
 
 def _choice(name: str, sparsity: float, clip: float | None, size: Size, q: float) -> SparseChoice:
-    own = {"width": size.units, "depth": size.depth, "q_star": q, "positions": size.positions}
-    rows = list(sparse_table(name, (sparsity,), slopes=SLOPES, **own))
-    if clip is not None:
-        rows += sparse_table(name, (sparsity,), ms=(clip,), **own)
+    def table(slopes: Sequence[float], ms: Sequence[float] | None) -> tuple[SparseRow, ...]:
+        return sparse_table(
+            name, (sparsity,), slopes=slopes, ms=ms, width=size.units, depth=size.depth, q_star=q,
+            positions=size.positions,
+        )  # fmt: skip
+
+    rows = [*table(SLOPES, None), *(table((), (clip,)) if clip is not None else ())]
     best = recommended(name, sparsity, size.units, size.depth, q_star=q, positions=size.positions)
     ordered = sorted(rows, key=lambda row: row.m or 0.0)
     return SparseChoice(name, best, tuple(ordered))

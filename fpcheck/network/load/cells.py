@@ -1,9 +1,10 @@
-"""Recurrent cells in a state dict, found by the names that PyTorch and Keras give them."""
+"""Recurrent cells in a state dict, found by the names of PyTorch, Keras and Flax."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from fpcheck.network.activations import ActivationFunction
 from fpcheck.network.constant_input import ZEROS, ConstantInput
+from fpcheck.network.gates import Gate
 from fpcheck.network.load.files import shown
+from fpcheck.network.load.flax_cells import packed
 from fpcheck.network.load.naming import natural
 from fpcheck.network.recurrent import (
     GATES,
@@ -19,6 +22,7 @@ from fpcheck.network.recurrent import (
     KERAS_LSTM,
     PYTORCH_GRU,
     PYTORCH_LSTM,
+    SIGMOID,
     TANH,
     Cell,
     CellKind,
@@ -27,6 +31,7 @@ from fpcheck.network.recurrent import (
     input_drive,
     lstm_cell,
 )
+from fpcheck.network.settled import held_behind
 from fpcheck.network.skeleton import Layout
 
 Tensors = Mapping[str, NDArray[np.generic]]
@@ -55,7 +60,7 @@ class FoundCells:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A cell's tensors by name. `layer`: its place in a stack."""
+    """A cell's tensors by name. `layer`: its place in the stack called `stack`."""
 
     name: str
     layer: int
@@ -64,6 +69,7 @@ class _Stored:
     kernel: str
     biases: tuple[str, ...]
     projection: str = ""
+    stack: str = ""
 
 
 def find_cells(
@@ -71,21 +77,26 @@ def find_cells(
     *,
     function: ActivationFunction | None = None,
     held: ConstantInput = ZEROS,
+    gate: Gate = SIGMOID,
 ) -> FoundCells:
     """The recurrent cells among `tensors`, in the natural order of their names.
 
     The kind follows from the shapes: (H, H) Elman, (3H, H) GRU, (4H, H) LSTM. Cells of the first
-    layer of a stack are held at `held`; deeper ones, whose input is another cell's state, at zeros.
+    layer of a stack are held at `held`; deeper ones, whose input is another cell's state, at what
+    the layer below settles at, or at zeros where it does not.
 
     Args:
         tensors: by name, as stored.
         function: of Elman cells, tanh unless given.
         held: the constant input.
+        gate: the function of the gates.
 
     Raises:
         DataError: `held` fits no cell of a first layer.
     """
-    notes: list[str] = []
+    whole = packed(tensors)
+    tensors = whole.tensors
+    notes: list[str] = list(whole.notes)
     stored: list[tuple[_Stored, CellKind]] = []
     for one in _candidates(tensors):
         kind, fault = _kind(one, tensors)
@@ -101,10 +112,36 @@ def find_cells(
     first = [one for one, _ in stored if one.layer == 0]
     if first and not any(held.fits(_input_size(one, tensors)) for one in first):
         held.of_size(first[0].name, _input_size(first[0], tensors))
-    cells = tuple(_cell(one, kind, tensors, function, held) for one, kind in stored)
-    used = frozenset(name for one, _ in stored for name in (one.recurrent, one.kernel, *one.biases))
-    placed = tuple((cell, one.layer) for cell, (one, _) in zip(cells, stored, strict=True))
+    placed: list[tuple[Cell, int]] = []
+    layers: dict[tuple[str, int], list[Cell]] = defaultdict(list)
+    for one, kind in stored:
+        below = layers[one.stack, one.layer - 1]
+        cell = _cell(
+            one, kind, tensors, (function or TANH, gate), _own_input(one, tensors, held, below)
+        )
+        layers[one.stack, one.layer].append(cell)
+        placed.append((cell, one.layer))
+    used = frozenset(
+        name
+        for one, _ in stored
+        for known in (one.recurrent, one.kernel, *one.biases, one.projection)
+        for name in whole.origins.get(known, (known,))
+        if name
+    )
+    cells = tuple(cell for cell, _ in placed)
     return FoundCells(cells, used, (*notes, *_assumed(placed, function)))
+
+
+def _own_input(
+    one: _Stored, tensors: Tensors, held: ConstantInput, below: list[Cell]
+) -> ConstantInput:
+    """The constant input of one cell, behind the cells of the layer below."""
+    size = _input_size(one, tensors)
+    if one.layer == 0:
+        return held if held.fits(size) else ZEROS
+    if not below:
+        return ConstantInput("zeros, as the layer below is not there")
+    return held_behind(below, size)
 
 
 def _candidates(tensors: Tensors) -> Iterator[_Stored]:
@@ -136,6 +173,7 @@ def _pytorch(name: str, match: re.Match[str], tensors: Tensors) -> _Stored:
         f"{prefix}weight_ih{suffix}",
         biases,
         projection if projection in tensors else "",
+        prefix,
     )
 
 
@@ -143,8 +181,6 @@ def _kind(one: _Stored, tensors: Tensors) -> tuple[CellKind | None, str]:
     """(the kind of the cell, "") or (None, what is wrong with its tensors)."""
     if one.kernel not in tensors:
         return None, f"there is no '{one.kernel}'"
-    if one.projection:
-        return None, f"its state is projected by '{one.projection}', which is not supported"
     shapes = [tensors[name].shape for name in (one.recurrent, one.kernel)]
     if any(len(shape) != 2 or min(shape) < 1 for shape in shapes):
         return None, f"its weights are {list(shapes[0])} and {list(shapes[1])}, not matrices"
@@ -152,6 +188,11 @@ def _kind(one: _Stored, tensors: Tensors) -> tuple[CellKind | None, str]:
         shapes = [shape[::-1] for shape in shapes]
     (rows, hidden), (input_rows, _) = shapes
     kind = next((kind for kind, gates in GATES.items() if rows == gates * hidden), None)
+    if one.projection:
+        projection = tensors[one.projection].shape
+        if len(projection) != 2 or (4 * projection[1], projection[0]) != (rows, hidden):
+            return None, f"its projection '{one.projection}' is {list(projection)}"
+        kind = "lstm"
     if kind is None:
         return None, f"'{one.recurrent}' is {list(tensors[one.recurrent].shape)}: no known kind"
     if input_rows != rows:
@@ -168,12 +209,11 @@ def _cell(
     one: _Stored,
     kind: CellKind,
     tensors: Tensors,
-    function: ActivationFunction | None,
-    held: ConstantInput,
+    functions: tuple[ActivationFunction, Gate],
+    own: ConstantInput,
 ) -> Cell:
-    """The cell of the kind, held at its constant input."""
+    """The cell of the kind, held at its constant input; functions: an Elman cell's, the gates'."""
     size = _input_size(one, tensors)
-    own = held if one.layer == 0 and held.fits(size) else ZEROS
     note = f"input held at {own.label}"
     kernel, recurrent = tensors[one.kernel], tensors[one.recurrent]
     keras = one.layout == "in_out"
@@ -189,7 +229,7 @@ def _cell(
             one.name,
             recurrent,
             drive,
-            function or TANH,
+            functions[0],
             input_size=size,
             layout=one.layout,
             recurrent_name=one.recurrent,
@@ -202,8 +242,10 @@ def _cell(
             drive,
             input_size=size,
             order=KERAS_LSTM if keras else PYTORCH_LSTM,
+            gate=functions[1],
             layout=one.layout,
             recurrent_name=one.recurrent,
+            projection=(one.projection, tensors[one.projection]) if one.projection else None,
             note=note,
         )
     return gru_cell(
@@ -213,6 +255,7 @@ def _cell(
         behind,
         input_size=size,
         order=KERAS_GRU if keras else PYTORCH_GRU,
+        gate=functions[1],
         linear_before_reset=not keras or behind is not None,
         layout=one.layout,
         recurrent_name=one.recurrent,
@@ -243,7 +286,7 @@ def _input_size(one: _Stored, tensors: Tensors) -> int:
 
 
 def _assumed(
-    placed: tuple[tuple[Cell, int], ...], function: ActivationFunction | None
+    placed: Sequence[tuple[Cell, int]], function: ActivationFunction | None
 ) -> Iterator[str]:
     """What was assumed of the cells and their places in stacks, a line each."""
     if not placed:
@@ -254,7 +297,10 @@ def _assumed(
         "--input chooses another"
     )
     if any(depth > 0 for _, depth in placed):
-        yield "deeper layers, whose input is another cell's state, have their input held at zeros"
+        yield (
+            "deeper layers, whose input is the state of the layer below, have it held at what that "
+            "layer settles at from zero, or at zeros where it does not settle"
+        )
     elman = any(cell.kind == "rnn" for cell, _ in placed)
     if elman and function is None:
         yield "Elman cells are taken with tanh, PyTorch's default; --activation relu for the other"

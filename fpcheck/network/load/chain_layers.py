@@ -86,7 +86,7 @@ def _add(
         raise UndeterminedError(
             f"'{weight.full}' has {axes} axes: a convolution, whose stride, padding and input size "
             "are not in the file",
-            "--spec FILE describes them; `fpcheck new cnn1d` writes one to start from",
+            SPEC_HINT.replace("new mlp", "new cnn1d"),
         )
     dense = _dense(weight, roles.get("bias"), tensors, layout)
     parts.dense.append(dense)

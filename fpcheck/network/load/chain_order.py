@@ -58,7 +58,10 @@ class Order:
     notes: tuple[str, ...] = ()
 
 
-SPEC_HINT = "--spec FILE describes the network; `fpcheck new mlp` writes one to start from"
+SPEC_HINT = (
+    "analyze the model itself, package.module:factory, or export it to .onnx; or describe it: "
+    "--spec FILE, which `fpcheck new mlp` writes to start from"
+)
 LAYOUT_HINT = "--layout out_in if rows are units (PyTorch), --layout in_out if columns are"
 
 

@@ -73,10 +73,14 @@ _DTYPES = (
 DTYPES = frozenset(f"torch.{name}" for name in _DTYPES.split())
 
 # Kinds of tensors that are known and not read, with what to do about them.
+QUANTIZED = ("a quantized tensor", "save the model from before its quantization")
 REFUSED_TENSORS = {
     "_rebuild_sparse_tensor": ("a sparse tensor", "save it dense: tensor.to_dense()"),
     "_rebuild_sparse_csr_tensor": ("a sparse tensor", "save it dense: tensor.to_dense()"),
     "_rebuild_qtensor": ("a quantized tensor", "save it as floats: tensor.dequantize()"),
+    "qint8": QUANTIZED,
+    "quint8": QUANTIZED,
+    "qint32": QUANTIZED,
     "_rebuild_nested_tensor": ("a nested tensor", "save its parts one by one"),
     "_rebuild_meta_tensor_no_storage": ("a tensor without data", "save it from a real device"),
     "_rebuild_wrapper_subclass": ("a tensor subclass", "save plain tensors"),

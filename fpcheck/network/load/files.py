@@ -15,6 +15,7 @@ from threading import Event
 
 from fpcheck.core.errors import ModelFileError
 from fpcheck.core.printable import printable
+from fpcheck.network.load.strangers import HEAD, stranger
 
 HASH_BLOCK = 2**20
 
@@ -88,7 +89,8 @@ def open_model(path: Path) -> Iterator[ModelFile]:
     """The opened file at `path`.
 
     Raises:
-        ModelFileError: it is missing, empty, a folder, not a regular file, or not readable.
+        ModelFileError: it is missing, empty, a folder, not a regular file, not readable, or by its
+            first bytes no model of its suffix.
     """
     name = path.name or str(path)
     try:
@@ -115,7 +117,12 @@ def open_model(path: Path) -> Iterator[ModelFile]:
         size = os.fstat(handle.fileno()).st_size
         if size == 0:
             raise ModelFileError(f"{name} is empty", where=str(path), hint=TRUNCATED_HINT)
-        yield ModelFile(path, name, handle, size, _stamp(handle))
+        file = ModelFile(path, name, handle, size, _stamp(handle))
+        other = stranger(path, bytes(file.read_at(0, min(size, HEAD))), size)
+        if other is not None:
+            what, hint = other
+            raise file.fault(what, hint=hint)
+        yield file
 
 
 @contextmanager
@@ -161,9 +168,11 @@ def _nearby(path: Path) -> str:
     """A hint naming the file beside it with the nearest name."""
     import difflib
 
+    if path.parts and path.parts[0].lower() in ("http:", "https:", "s3:", "gs:", "hf:"):
+        return "download it first; a model is read from a file"
     try:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:
         return "check the path"
-    near = difflib.get_close_matches(path.name, names, n=1)
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
     return f"did you mean '{path.parent / near[0]}'?" if near else "check the path"

@@ -16,10 +16,10 @@ from fpcheck.network.load.binding import bind
 from fpcheck.network.load.cells import NO_CHAIN, NO_CHAIN_HINT, FoundCells, find_cells
 from fpcheck.network.load.chain import infer_chain
 from fpcheck.network.load.files import digest, open_model
+from fpcheck.network.load.folder import model_in
 from fpcheck.network.load.graph_file import GraphRequest
 from fpcheck.network.load.live.target import is_target
 from fpcheck.network.load.registry import SPEC_SUFFIX, format_of, stores_graph
-from fpcheck.network.load.sharded import model_in
 from fpcheck.network.load.spec_cell import bound_cell, draw_cell
 from fpcheck.network.load.weights_file import Weights, read_weights
 from fpcheck.network.network import Network, needed_parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from fpcheck.network.skeleton import Layout
@@ -47,6 +47,8 @@ _WHOLE: dict[str, tuple[Role, Layout | None]] = {
 }
 # Flax keeps trained tensors and running statistics of one layer apart, under these names.
 COLLECTIONS = ("params/", "params.", "batch_stats/", "batch_stats.")
+# flax.nnx keeps a parameter's array as its `value`.
+_VALUES = ("/value", ".value")
 # What numpy.savez(file, *arrays), a saved list and a frozen program call their arrays.
 _COUNTED = re.compile(r"(?:arr_|constants\.)?(\d{1,9})")
 _WORD_ENDS = re.compile(r"[A-Za-z]$")
@@ -80,6 +82,11 @@ class Name:
 def read_name(full: str) -> Name:
     """The parts of a tensor's name: `net.0.weight`, `dense/kernel:0`, `coefs_0`, `W1`, `fc_w`."""
     name = without_collection(full.removesuffix(":0"))
+    short = name[: -len(_VALUES[0])] if name.endswith(_VALUES) else ""
+    if short and not short.endswith(_VALUES):
+        inner = read_name(short)
+        if inner.role != "unknown":
+            return replace(inner, full=full)
     cut = max(name.rfind("."), name.rfind("/"))
     prefix, leaf = name[: cut + 1], name[cut + 1 :]
     if prefix and leaf in _WHOLE:

@@ -32,7 +32,7 @@ def find(machine: Machine, module: str, name: str) -> None:
 def _refused(machine: Machine, full: str) -> ModelFileError:
     label = shown(full)
     module, _, name = full.rpartition(".")
-    if module in ("torch._utils", "torch._tensor") and name in REFUSED_TENSORS:
+    if module in ("torch", "torch._utils", "torch._tensor") and name in REFUSED_TENSORS:
         what, remedy = REFUSED_TENSORS[name]
         return machine.fault(f"holds {what}, which is not read ('{label}')", remedy)
     # What torch.save(model) leaves behind: the class, and the attributes of every torch.nn.Module.

@@ -13,6 +13,7 @@ from fpcheck.network.load.pickle_calls import STATE_DICT_HINT
 from fpcheck.network.load.pickle_machine import MAX_OPCODES
 from fpcheck.network.load.pickle_reader import read_pickle
 from fpcheck.network.load.stored import Contents, Stored
+from fpcheck.network.load.strangers import ADVICE
 from fpcheck.network.load.torch_storages import (
     SPARE_VALUES,
     archive_storages,
@@ -84,6 +85,8 @@ def _root(archive: Archive) -> str:
         for name in archive.entries
         if name.endswith("/data.pkl") and name.count("/") == 1
     ]
+    if any(name.endswith("/archive_format") for name in archive.entries):
+        raise file.fault("is a program of torch.export, which is not read", hint=ADVICE[".pt2"])
     if len(roots) != 1:
         raise file.fault(
             "is no PyTorch file: its archive has no data.pkl",

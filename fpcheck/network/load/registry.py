@@ -18,6 +18,7 @@ from fpcheck.network.load.safetensors import safetensors_contents
 from fpcheck.network.load.sharded import sharded
 from fpcheck.network.load.skops import skops_graph
 from fpcheck.network.load.stored import Contents
+from fpcheck.network.load.strangers import ADVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,16 @@ class Format:
         return self.graph(file, request)
 
 
+# `.ckpt` is Lightning's; training scripts have written `.pth.tar`, which is no tar archive, since
+# PyTorch's own ImageNet example did.
+PYTORCH = (".pt", ".pth", ".bin", ".ckpt", ".pt.tar", ".pth.tar", ".jit", ".ptl")
 FORMATS = (
     Format("npz", (".npz",), npz_contents),
     Format("safetensors", (".safetensors",), safetensors_contents),
     Format(
         "safetensors", (".safetensors.index.json",), sharded(safetensors_contents, ".safetensors")
     ),
-    Format("pytorch", (".pt", ".pth", ".bin", ".jit", ".ptl"), pytorch_contents),
+    Format("pytorch", PYTORCH, pytorch_contents),
     Format("pytorch", (".bin.index.json",), sharded(pytorch_contents, ".bin")),
     Format("skops", (".skops",), graph=skops_graph),
     Format("onnx", (".onnx",), graph=onnx_graph),
@@ -52,23 +56,17 @@ FORMATS = (
     Format("keras", (".keras", ".h5", ".hdf5"), keras_contents, keras_graph),
 )
 SPEC_SUFFIX = ".toml"
-# What the file is rather than a model, by suffix.
-STRANGERS = {
-    ".json": "a saved report is shown by fpcheck report FILE",
-    ".csv": "rows of data go beside a model: --data FILE",
-    ".npy": "rows of data go beside a model: --data FILE",
-    ".parquet": "rows of data go beside a model: --data FILE",
-    ".pkl": "a pickle can run commands and is not read; save the weights with numpy.savez",
-    ".onnx": "save the weights with numpy.savez",
-    ".h5": "save the weights with numpy.savez",
-    ".keras": "save the weights with numpy.savez",
-}
 
 
 def stores_graph(path: Path) -> bool:
     """Whether the suffix of `path` names a format that stores its graph."""
     known = _known(path)
     return known is not None and known.graph is not None
+
+
+def has_known_suffix(path: Path) -> bool:
+    """Whether the suffix of `path` is that of a model file or a spec."""
+    return _known(path) is not None or path.suffix.lower() == SPEC_SUFFIX
 
 
 def _known(path: Path) -> Format | None:
@@ -88,12 +86,11 @@ def format_of(path: Path) -> Format:
         return known
     suffix = path.suffix.lower()
     suffixes = [end for known in FORMATS for end in known.suffixes]
-    near = difflib.get_close_matches(suffix, suffixes, n=1) if suffix else []
+    near = difflib.get_close_matches(suffix, suffixes, n=1, cutoff=0.75) if suffix else []
     guess = f"did you mean '{near[0]}'? " if near else ""
-    if suffix in STRANGERS:
-        guess = f"{STRANGERS[suffix]}; "
+    known_kinds = f"{guess}models are {', '.join(suffixes)}, and specs ({SPEC_SUFFIX})"
     raise ModelFileError(
         f"{path.name}: unknown suffix '{suffix}'" if suffix else f"{path.name} has no suffix",
         where=str(path),
-        hint=f"{guess}models are {', '.join(suffixes)}, and specs ({SPEC_SUFFIX})",
+        hint=ADVICE.get(suffix, known_kinds),
     )

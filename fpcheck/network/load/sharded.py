@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from fpcheck.core.errors import ModelFileError
 from fpcheck.network.load.files import ModelFile, open_model, shown
 from fpcheck.network.load.json_object import json_object
 from fpcheck.network.load.stored import Contents, Stored
@@ -20,40 +19,8 @@ INDEX = ".index.json"
 MAX_INDEX = 2**26  # bytes; the names of a million tensors
 MAX_SHARDS = 10_000
 LISTED = 3  # names in a message
-# What a folder of a model holds, the first that is there; an index stands before its own shards.
-NAMES = (
-    "model.safetensors.index.json",
-    "model.safetensors",
-    "pytorch_model.bin.index.json",
-    "pytorch_model.bin",
-)
 
 Reader = Callable[[ModelFile], Contents]
-
-
-def model_in(path: Path) -> Path:
-    """The model file in the folder `path`; `path` itself where it is no folder.
-
-    Raises:
-        ModelFileError: a folder without a model under one of the usual names, or with several.
-    """
-    if not path.is_dir():
-        return path
-    for name in NAMES:
-        if (path / name).is_file():
-            return path / name
-    name = path.name or str(path)
-    try:
-        found = sorted(entry.name for entry in path.iterdir() if entry.name.endswith(INDEX))
-    except OSError as error:
-        raise ModelFileError(f"{name} cannot be listed: {error.strerror}", where=name) from None
-    if len(found) == 1:
-        return path / found[0]
-    raise ModelFileError(
-        f"{name} is a directory without {NAMES[0]} or another usual name",
-        where=name,
-        hint="name the model file in it",
-    )
 
 
 def sharded(read: Reader, suffix: str) -> Reader:

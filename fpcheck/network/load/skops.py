@@ -93,9 +93,15 @@ def _network(archive: Archive, node: Json, notes: tuple[str, ...]) -> GraphFile:
     file = archive.file
     attributes = _attributes(node)
     stored: dict[str, Stored] = {}
+    used: set[str] = set()
     for name in ("coefs_", "intercepts_"):
         for i, item in enumerate(_items(archive, attributes, name)):
-            stored[f"{name}{i}"] = _array(archive, item, f"{name}[{i}]")
+            label = f"{name}[{i}]"
+            tensor = stored[f"{name}{i}"] = _array(archive, item, label)
+            if tensor.source in used:
+                # Never so after fit(); a small file could name one array a million times.
+                raise file.fault(f"{label} is an array of another layer too", entry=tensor.source)
+            used.add(tensor.source)
     depth = len(stored) // 2
     if not depth or f"coefs_{depth - 1}" not in stored or len(stored) % 2:
         raise file.fault("has not as many intercepts as matrices", entry=SCHEMA)

@@ -19,6 +19,9 @@ TRAINING_STATE = re.compile(
     r"(?:optim(?:izer)?|lr_?scheduler|scheduler|(?:grad_?)?scaler|amp|(?:torch_|cuda_)?rng|random|"
     r"loops?|callbacks?)(?:_?states?(?:_?dicts?)?|s)?"
 )
+# What the state dict of every optimizer of PyTorch holds.
+OPTIMIZER = frozenset({"state", "param_groups"})
+OPTIMIZER_HINT = "name the file of the weights; --key state looks at the optimizer's tensors"
 # What wrappers put before every name.
 WRAPPERS = ("module.", "_orig_mod.")
 
@@ -41,6 +44,8 @@ def choose(file: ModelFile, contents: Contents, key: str | None) -> StateDict:
     tree = contents.tree
     if not any(True for _ in _flat(tree)):
         raise _without_tensors(file, tree)
+    if key is None and tree.keys() >= OPTIMIZER:
+        raise file.fault("holds the state of an optimizer, not a model", hint=OPTIMIZER_HINT)
     if key is not None:
         chosen, path = _by_key(file, tree, key), key
         notes: tuple[str, ...] = ()
@@ -117,7 +122,7 @@ def _by_habit(tree: Mapping[str, object]) -> tuple[Mapping[str, object], str, tu
             full = ".".join(path)
             notes.append(f"read '{shown(full)}'; --key chooses another of: {_listed(others)}")
         tree = cast("Mapping[str, object]", holding[name])
-    left_out = [name for name in holding if name not in own]
+    left_out = [name for name in holding if TRAINING_STATE.fullmatch(name.lower())]
     if own and left_out:
         notes.append(f"left out as training state: {_listed(left_out)}")
         tree = {name: holding[name] for name in own}
@@ -139,10 +144,10 @@ def _unwrapped(tensors: Mapping[str, Stored]) -> Mapping[str, Stored]:
     """The same tensors without wrappers' prefixes, unless two names would become one."""
     short = {}
     for name, tensor in tensors.items():
-        bare = name
-        while bare.startswith(WRAPPERS):
-            bare = bare.split(".", 1)[1]
-        short[bare or name] = tensor
+        start = 0
+        while name.startswith(WRAPPERS, start):
+            start = name.index(".", start) + 1
+        short[name[start:] or name] = tensor
     return short if len(short) == len(tensors) else tensors
 
 

@@ -24,6 +24,12 @@ MEASURING = 32
 # bfloat16 takes three times its size while it is read.
 MOST_UNPACKED = 4
 
+# How often tensors may show the same bytes: weights that many layers share are saved once and named
+# by each. Beyond it an expanded tensor, or one named a thousand times, makes gigabytes of a small
+# file. What is small anyway is read all the same.
+MOST_SHARED = 64
+FEW_ENTRIES = 2**24
+
 Tensors = dict[str, NDArray[np.generic]]
 
 
@@ -51,7 +57,7 @@ def read_weights(path: Path, key: str | None, *, whole: bool) -> Weights:
         whole: whether nothing can be done with tensors that are too large to be held together.
 
     Raises:
-        ModelFileError: the file, or one of its shards, cannot be read.
+        ModelFileError: the file, or one of its shards, cannot be read, or repeats its bytes.
         MemoryLimitError: the tensors do not fit into memory, and `whole`.
     """
     with open_model(path) as file, digest(file) as hashed:
@@ -63,6 +69,7 @@ def read_weights(path: Path, key: str | None, *, whole: bool) -> Weights:
         contents = kind.contents(file)
         chosen = choose(file, contents, key)
         usable, notes = _usable(file, chosen)
+        _check_sharing(file, usable)
         needed = bytes_needed(usable.values())
         largest = max(tensor.entries for tensor in usable.values())
         held: Tensors = {}
@@ -96,6 +103,17 @@ def _usable(file: ModelFile, chosen: StateDict) -> tuple[dict[str, Stored], tupl
     if not usable:
         raise file.fault("holds no tensors of real numbers", hint=notes[-1])
     return usable, tuple(notes)
+
+
+def _check_sharing(file: ModelFile, usable: Mapping[str, Stored]) -> None:
+    """Raise where the tensors have far more entries than the file has bytes for."""
+    own = sum({tensor.source: tensor.source_bytes for tensor in usable.values()}.values())
+    entries = sum(tensor.entries for tensor in usable.values())
+    if entries > MOST_SHARED * own + FEW_ENTRIES:
+        raise file.fault(
+            f"its tensors show the same {own} bytes again and again, as {entries} entries",
+            hint="save what is expanded or shared as it is used: tensor.contiguous(), .clone()",
+        )
 
 
 def _held(file: ModelFile, usable: Mapping[str, Stored], needed: float) -> Tensors:

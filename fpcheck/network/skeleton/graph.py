@@ -77,6 +77,7 @@ class Skeleton:
 
     @cached_property
     def _consumers(self) -> dict[str, tuple[Node, ...]]:
+        """The nodes that take each node's output; one table, for a file may have 10^5 layers."""
         found: dict[str, list[Node]] = {}
         for node in self.nodes:
             for name in dict.fromkeys(node.inputs):

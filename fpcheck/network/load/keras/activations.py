@@ -10,7 +10,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from fpcheck.core.errors import UnsupportedOperationError
 from fpcheck.network.activations import activation
+from fpcheck.network.load.files import shown
 from fpcheck.network.load.keras.builder import Builder, Value, unsupported
 from fpcheck.network.load.keras.config import LayerConfig
 from fpcheck.network.load.keras.graph import Call
@@ -81,6 +83,10 @@ def _spelled(call: Call, spelled: object) -> tuple[str, LayerConfig]:
 def softmax(builder: Builder, value: Value, config: LayerConfig, name: str) -> Value:
     """Softmax along an axis of Keras's row, counted with the batch axis if positive."""
     source = builder.native(value)
+    if isinstance(config.values.get("axis"), list):
+        raise UnsupportedOperationError(
+            f"layer '{shown(config.name)}' (Softmax): a softmax over several axes is not supported"
+        )
     axis = config.integer("axis", -1)
     rank = len(builder.shapes[source])
     place = axis - 1 if axis > 0 else axis + rank

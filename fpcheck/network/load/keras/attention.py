@@ -25,6 +25,8 @@ def multi_head_attention(builder: Builder, call: Call, given: dict[int, Value]) 
     rows = [len(builder.shape(item)) for item in (query, value, key)]
     if rows != [2, 2, 2]:
         raise unsupported(call, "only rows of [positions, features] are supported")
+    if config.values.get("use_gate"):
+        raise unsupported(call, "a gate on its output is not supported")
     heads, width = config.integer("num_heads"), config.integer("key_dim")
     wide = config.values.get("value_dim")
     value_width = width if wide is None else config.integer("value_dim")

@@ -51,6 +51,7 @@ class Builder:
     parameters: dict[str, Tensor] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     turned: dict[Value, Value] = field(default_factory=dict)
+    numbers: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def add(self, node: Node) -> str:
         """Append `node`, its name made unique by the caller; its name.
@@ -64,11 +65,7 @@ class Builder:
 
     def name(self, wanted: str) -> str:
         """`wanted`, numbered where a node has that name already."""
-        name, number = wanted, 1
-        while name in self.shapes:
-            number += 1
-            name = f"{wanted}#{number}"
-        return name
+        return self._free(wanted, self.shapes)
 
     def use(self, name: str) -> str:
         """Take the tensor `name` as a parameter; its name."""
@@ -82,11 +79,19 @@ class Builder:
 
     def constant(self, wanted: str, value: Tensor) -> str:
         """Add a derived constant; its name."""
-        name, number = wanted, 1
-        while name in self.parameters or name in self.tensors:
+        name = self._free(wanted, self.parameters, self.tensors)
+        self.parameters[name] = value
+        return name
+
+    def _free(self, wanted: str, *taken: Mapping[str, object]) -> str:
+        """`wanted`, or the first of its numbers, from 2 on, that none of these has."""
+        name, number = wanted, self.numbers.get((wanted, len(taken)), 1)
+        if number > 1:  # a layer may be called ten thousand times: go on where the last one ended
+            name = f"{wanted}#{number}"
+        while any(name in names for names in taken):
             number += 1
             name = f"{wanted}#{number}"
-        self.parameters[name] = value
+        self.numbers[wanted, len(taken)] = number
         return name
 
     def shape(self, value: Value) -> Shape:

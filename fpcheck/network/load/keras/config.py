@@ -17,6 +17,12 @@ from fpcheck.network.load.files import ModelFile, shown
 MAX_CONFIG = 2**24  # characters; the largest published models take under two million
 # A value takes up to 100 bytes of memory and two characters of text, hence a bound of its own.
 MAX_VALUES = 2**20
+# Layers that do nothing at inference.
+IDENTITY = (
+    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout",
+    "GaussianNoise", "ActivityRegularization", "Identity", "RandomFlip", "RandomRotation",
+    "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness",
+)  # fmt: skip
 
 
 def parse_json(file: ModelFile, text: str, entry: str) -> object:

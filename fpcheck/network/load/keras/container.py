@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import zlib
 from collections.abc import Mapping
@@ -35,13 +36,18 @@ TRAINING = ("optimizer", "optimizer_weights", "loss_tracker", "compile_metrics")
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What a Keras file holds. `config` is None where it holds weights alone."""
+    """What a Keras file holds. `config` is None where it holds weights alone.
+
+    hard_gates: whether the Keras that wrote it took hard sigmoids for the gates of cells unless
+    told otherwise.
+    """
 
     config: Mapping[str, Any] | None
     keras2: bool
     stored: Mapping[str, Stored]
     weights: Weights
     notes: tuple[str, ...]
+    hard_gates: bool = False
 
 
 def open_container(file: ModelFile) -> Container:
@@ -106,7 +112,7 @@ def _legacy(file: ModelFile) -> Container:
     folder = "model_weights" if "model_weights" in _tops(found) else ""
     weights = NamedWeights(found.datasets, folder)
     stored, notes = _of_model(found)
-    return Container(config, _version(root), stored, weights, notes)
+    return Container(config, _version(root), stored, weights, notes, _hard_gates(root))
 
 
 def _container(found: Hdf5, config: Mapping[str, Any] | None, keras2: bool) -> Container:
@@ -134,6 +140,15 @@ def _version(metadata: Mapping[str, Any]) -> bool:
     """Whether Keras 2 or older wrote the file."""
     version = metadata.get("keras_version")
     return isinstance(version, str) and version.split(".")[0] in ("0", "1", "2")
+
+
+def _hard_gates(metadata: Mapping[str, Any]) -> bool:
+    """Whether Keras before 2.3 wrote the file; of TensorFlow's own, which counts otherwise, 2.1."""
+    version = str(metadata.get("keras_version"))
+    found = re.match(r"(\d)\.(\d{1,3})\b", version)
+    if found is None:
+        return False
+    return (int(found[1]), int(found[2])) < ((2, 2) if version.endswith("-tf") else (2, 3))
 
 
 def _json(archive: Archive, name: str) -> Mapping[str, Any]:

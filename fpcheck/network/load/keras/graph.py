@@ -16,6 +16,7 @@ from fpcheck.network.load.keras.history import Fault, History, Key, arguments, e
 
 MAX_CALLS = 2**14
 MAX_NESTING = 16
+MAX_RECORDS = 2**16  # layers looked at, again at every call of the model that they are in
 MODELS = ("Sequential", "Functional", "Model")
 
 
@@ -89,10 +90,11 @@ class _Waiting:
     keywords: Mapping[str, object]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Flattener:
     calls: list[Call]
     fault: Fault
+    records: int = 0
 
     def model(
         self, record: Mapping[str, Any], path: LayerPath, given: tuple[Ref, ...] | None, depth: int
@@ -104,6 +106,9 @@ class _Flattener:
         layers = config if isinstance(config, list) else _mapping(config).get("layers")
         if not isinstance(layers, list) or not all(isinstance(item, Mapping) for item in layers):
             raise self.fault(f"model '{shown(path.label)}' lists no layers")
+        self.records += 1 + len(layers)
+        if self.records > MAX_RECORDS:
+            raise self.fault(f"models inside models have more than {MAX_RECORDS} layers")
         if record.get("class_name") == "Sequential":
             return self.sequential(layers, _mapping(config), path, given, depth)
         return self.functional(layers, _mapping(config), path, given, depth)
@@ -220,9 +225,8 @@ class _Flattener:
         if is_model(record):
             refs = tuple(item for item in arguments if isinstance(item, Ref))
             return self.model(record, path, refs, depth + 1)
-        module = record.get("module")
         config = LayerConfig(path.label, str(record.get("class_name")), _mapping(record["config"]))
-        module = module if isinstance(module, str) else ""
+        module = _home(record)
         self.calls.append(Call(path, module, config, tuple(arguments), keywords))
         return (len(self.calls) - 1,)
 
@@ -275,9 +279,19 @@ def _resolved(value: object, results: Mapping[Key, tuple[int, ...]]) -> object:
 def is_model(record: Mapping[str, Any]) -> bool:
     """Whether a record of the configuration is a model whose layers it lists."""
     config = record.get("config")
-    if record.get("class_name") not in MODELS:
+    own = _home(record).split(".")[0] not in ("", "keras")
+    if own or record.get("class_name") not in MODELS:
         return False
     return isinstance(config, list) or (isinstance(config, Mapping) and "layers" in config)
+
+
+def _home(record: Mapping[str, Any]) -> str:
+    """Where a class comes from: its module, or `package>name` of a class of the user's own that
+    was registered, whatever it is called; "" in files that do not say it."""
+    registered, module = record.get("registered_name"), record.get("module")
+    if isinstance(registered, str) and ">" in registered:
+        return registered
+    return module if isinstance(module, str) else ""
 
 
 def _folders(layers: Layers) -> list[str]:

@@ -231,6 +231,8 @@ def answer(handle: io.RawIOBase) -> dict[str, Any]:
         return {"fault": "its structure claims more memory than a file of its size can need"}
     except Exception as error:  # h5py raises almost every built-in class on damaged files
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "signature not found" in words:
+            return {"fault": "it is another kind of file, or it is damaged"}
         return {"fault": f"it is damaged ({_text(words)[:200]})"}
 
 

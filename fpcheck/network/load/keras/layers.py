@@ -10,6 +10,7 @@ from fpcheck.network.load.keras.activations import LAYERS as ACTIVATION_LAYERS
 from fpcheck.network.load.keras.activations import apply_named, prelu
 from fpcheck.network.load.keras.attention import multi_head_attention
 from fpcheck.network.load.keras.builder import Builder, Value, unsupported
+from fpcheck.network.load.keras.config import IDENTITY
 from fpcheck.network.load.keras.convolutions import (
     convolution,
     dense,
@@ -23,12 +24,6 @@ from fpcheck.network.load.keras.recurrent import RECURRENT
 Single: TypeAlias = Callable[[Builder, Call, Value], Value]
 Several: TypeAlias = Callable[[Builder, Call, list[Value]], Value]
 
-# What does nothing at inference.
-IDENTITY = (
-    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout",
-    "GaussianNoise", "ActivityRegularization", "Identity", "RandomFlip", "RandomRotation",
-    "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness",
-)  # fmt: skip
 SINGLE: dict[str, Single] = {
     "Dense": dense,
     "Conv1D": convolution,
@@ -47,6 +42,7 @@ SINGLE: dict[str, Single] = {
     "RMSNormalization": norms.rms_norm,
     "Normalization": norms.normalization,
     "Rescaling": norms.rescaling,
+    "LayerScale": norms.layer_scale,
     "PReLU": prelu,
     "MaxPooling1D": reshaping.pool,
     "MaxPooling2D": reshaping.pool,
@@ -75,6 +71,7 @@ SEVERAL: dict[str, Several] = {
     "Maximum": merging.maximum,
     "Minimum": merging.maximum,
     "Concatenate": merging.concatenate,
+    "CustomScaleLayer": merging.scaled_sum,
 }
 
 
@@ -88,6 +85,8 @@ def convert(builder: Builder, call: Call, given: dict[int, Value]) -> Value:
     """
     kind = call.config.class_name
     _refuse_code(call)
+    if builder.keras2 and call.keywords.get("training") is True:  # Keras 3 can still switch it off
+        raise unsupported(call, "it is called in training mode")
     values = [given[place] for place in call.inputs]
     if _is_operation(call):
         return merging.operation(builder, call, values)

@@ -33,6 +33,14 @@ def subtract(builder: Builder, call: Call, values: list[Value]) -> Value:
     return Value(builder.total(call.path.label, first, minus), moved)
 
 
+def scaled_sum(builder: Builder, call: Call, values: list[Value]) -> Value:
+    """CustomScaleLayer of keras.applications: the first input and the second one times `scale`."""
+    (first, second), moved = _pair(builder, call, values)
+    name = call.path.label
+    scaled = builder.scaled(f"{name}.scaled", second, call.config.number("scale", 1.0))
+    return Value(builder.total(name, first, scaled), moved)
+
+
 def multiply(builder: Builder, call: Call, values: list[Value]) -> Value:
     """The product of two inputs or more."""
     nodes, moved = _together(builder, call, values)

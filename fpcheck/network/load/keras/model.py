@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from fpcheck.core.errors import MemoryLimitError, SpecError, UnsupportedOperationError
 from fpcheck.core.memory import require_memory
-from fpcheck.network.constant_input import ZEROS, ConstantInput
-from fpcheck.network.load.cells import MOST_CELLS
+from fpcheck.network.gates import STEEP
+from fpcheck.network.load.cells import NO_CHAIN_HINT
+from fpcheck.network.load.cells import find_cells as by_name
 from fpcheck.network.load.files import ModelFile, shown
 from fpcheck.network.load.graph_file import GraphFile, GraphRequest
 from fpcheck.network.load.keras.builder import Builder, Value
@@ -19,15 +20,19 @@ from fpcheck.network.load.keras.config import row_shape
 from fpcheck.network.load.keras.container import Container, open_container
 from fpcheck.network.load.keras.graph import Call, Graph, flatten, is_model
 from fpcheck.network.load.keras.layers import convert
-from fpcheck.network.load.keras.recurrent import RECURRENT, cells_of
+from fpcheck.network.load.keras.recurrent import find_cells
 from fpcheck.network.load.keras.weights import in_order, plain_names, same_class
 from fpcheck.network.load.stored import Contents, bytes_needed
 from fpcheck.network.network import Network
 from fpcheck.network.partial import Partial
-from fpcheck.network.recurrent import Cell
+from fpcheck.network.recurrent import SIGMOID
 from fpcheck.network.skeleton import Input, Skeleton
 
 Tensors = dict[str, NDArray[np.generic]]
+ASSUMED = (
+    "the activations of cells are not in the file: states are taken with tanh and gates with "
+    "{gates}, the defaults of the Keras that wrote it"
+)
 SAVE_HINT = "save the whole model: model.save('name.keras'); or --spec FILE describes it"
 
 
@@ -73,23 +78,25 @@ class Naming:
             ModelFileError: one is missing.
         """
         paths = self.container.weights.find(call.path, part, roles)
-        inside = part.removesuffix("cell").removesuffix("_dense").strip("/")
+        words = (word for word in part.split("/") if word not in ("cell", "cells"))
+        inside = "/".join(word.removesuffix("_dense").removesuffix("_layer") for word in words)
         for path, role in zip(paths, roles, strict=True):
             if path not in self.raw:
                 raise UnsupportedOperationError(f"tensor '{shown(path)}' is left out")
             if path not in self.names:
-                words = [call.path.label, inside.removesuffix("_layer"), role]
-                name = "/".join(word for word in words if word)
+                name = "/".join(word for word in (call.path.label, inside, role) if word)
                 while name in self.own:
                     name += "'"
                 self.names[path] = name
                 self.own[name] = self.raw[path]
         return tuple(self.names[path] for path in paths)
 
-    def rest(self) -> Tensors:
-        """The tensors that no layer took, by plain names."""
+    def rest(self, calls: Iterable[Call] = ()) -> Tensors:
+        """The tensors that no layer took, named by the layers in `calls` or plainly."""
         left = [path for path in self.raw if path not in self.names]
         plain = plain_names(left)
+        for call in calls:
+            plain |= self.container.weights.named(call.path)
         return {
             plain[path] if plain[path] not in self.own else path: self.raw[path] for path in left
         }
@@ -113,14 +120,26 @@ def build(
                 "whose code is never imported"
             )
             hint = "--spec FILE describes the network; or export the model to ONNX"
-        return GraphFile(naming.rest(), no_network=reason, hint=hint, notes=notes)
+        gate = STEEP if container.hard_gates else SIGMOID
+        known = by_name(naming.rest(), held=request.constant, gate=gate)
+        if known.cells:
+            hint = f"{NO_CHAIN_HINT}; {hint}"
+            told = (note for note in known.notes if "--activation" not in note)
+            which = "hard_sigmoid" if container.hard_gates else "sigmoid"
+            notes = (*notes, *told, ASSUMED.format(gates=which))
+        return GraphFile(
+            naming.rest(), no_network=reason, hint=hint, notes=notes, cells=known.cells
+        )
     graph = flatten(model, file.fault)
-    cells, cell_notes = _cells(graph, naming, request.constant)
+    cells, cell_notes = find_cells(
+        graph, naming.own, naming.find, request.constant, keras2=container.keras2
+    )
     try:
         found = _network(file, graph, naming, container, request)
     except SpecError as error:
-        raise file.fault(error.message) from None
-    rest = naming.rest()
+        small = "" if request.shape is None else "is --input-shape large enough for the model?"
+        raise file.fault(error.message, hint=small) from None
+    rest = naming.rest(graph.calls)
     whole = found.network is not None and found.partial is None and not cells
     return GraphFile(
         tensors={**naming.own, **rest},
@@ -287,29 +306,6 @@ def _finished(builder: Builder, last: str) -> Network:
     keys = ("weight", "bias", "mean", "variance", "factor", "shift")
     used = {getattr(node, key, None) for node in nodes for key in keys}
     return Network(skeleton, {name: t for name, t in builder.parameters.items() if name in used})
-
-
-def _cells(
-    graph: Graph, naming: Naming, held: ConstantInput
-) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
-    """The recurrent cells of the model; those behind other cells have their input at zeros."""
-    cells: list[Cell] = []
-    notes: list[str] = []
-    seen: set[str] = set()
-    behind: set[int] = set()
-    for place, call in enumerate(graph.calls):
-        recurrent = call.config.class_name in RECURRENT
-        deeper = any(source in behind for source in call.inputs)
-        if recurrent or deeper:
-            behind.add(place)
-        if not recurrent or call.path.label in seen or len(cells) >= MOST_CELLS:
-            continue
-        seen.add(call.path.label)
-        try:
-            cells += cells_of(call, naming.own, naming.find, ZEROS if deeper else held)
-        except UnsupportedOperationError as error:
-            notes.append(f"no cell: {error.message}")
-    return tuple(cells), tuple(notes)
 
 
 def _read(file: ModelFile, container: Container) -> tuple[Tensors, tuple[str, ...]]:

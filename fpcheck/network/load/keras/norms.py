@@ -115,6 +115,13 @@ def rescaling(builder: Builder, call: Call, value: Value) -> Value:
     return Value(builder.scaled(call.path.label, value.node, factor, shift), value.moved)
 
 
+def layer_scale(builder: Builder, call: Call, value: Value) -> Value:
+    """LayerScale of keras.applications: x * gamma over the last axis."""
+    (gamma,) = builder.find(call, "", ("variable",))
+    node = Scale(builder.name(call.path.label), (builder.native(value),), builder.use(gamma))
+    return Value(builder.add(node))
+
+
 def _numbers(value: object) -> bool:
     items = value if isinstance(value, list) else [value]
     return all(isinstance(n, int | float) and not isinstance(n, bool) for n in items)

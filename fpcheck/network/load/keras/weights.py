@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
-from fpcheck.core.errors import ModelFileError
+from fpcheck.core.errors import ModelFileError, UnsupportedOperationError
 from fpcheck.network.load.files import shown
 from fpcheck.network.load.keras.graph import LayerPath
 from fpcheck.network.load.naming import natural
@@ -44,6 +44,9 @@ class Weights(Protocol):
     def find(self, path: LayerPath, sub: str, roles: tuple[str, ...]) -> tuple[str, ...]:
         """The datasets of a layer's variables in the order of `roles`; `sub`: a part of it."""
 
+    def named(self, path: LayerPath) -> dict[str, str]:
+        """What a layer's variables are called, by dataset, where the file does not say it."""
+
 
 class NumberedWeights:
     """Variables by folder and number, as Keras 3 writes them."""
@@ -60,9 +63,7 @@ class NumberedWeights:
         Raises:
             ModelFileError: the layer has another number of them.
         """
-        tail = f"{sub}/vars" if sub else "vars"
-        folders = [f"{word}/{f'/{word}/'.join(path.folders)}/{tail}" for word in SUBLAYERS]
-        folder = next((name for name in folders if name in self.counts), folders[0])
+        folder = self._folder(path, sub)
         count = self.counts.get(folder, 0)
         if count < len(roles):
             raise ModelFileError(
@@ -71,6 +72,23 @@ class NumberedWeights:
                 where=folder,
             )
         return tuple(f"{folder}/{number}" for number in range(len(roles)))
+
+    def named(self, path: LayerPath) -> dict[str, str]:
+        """`layer/kernel` by dataset, of a layer whose class tells the order of its variables. Its
+        folder does not tell its name: `conv2d_1` is the model's second one, whatever it is called.
+        """
+        folder = self._folder(path, "")
+        roles = NUMBERED.get(re.sub(r"_\d+$", "", path.folders[-1]), ())
+        count = self.counts.get(folder, 0)
+        if count != len(roles) and roles[:count] != ("kernel",):
+            return {}
+        pairs = enumerate(roles[:count])
+        return {f"{folder}/{number}": f"{path.label}/{role}" for number, role in pairs}
+
+    def _folder(self, path: LayerPath, sub: str) -> str:
+        tail = f"{sub}/vars" if sub else "vars"
+        folders = [f"{word}/{f'/{word}/'.join(path.folders)}/{tail}" for word in SUBLAYERS]
+        return next((name for name in folders if name in self.counts), folders[0])
 
 
 class NamedWeights:
@@ -88,11 +106,17 @@ class NamedWeights:
 
         Raises:
             ModelFileError: one is missing.
+            UnsupportedOperationError: the layer has a low-rank update besides.
         """
         candidates = self._group(path)
         for word in (*path.names[1:], *filter(None, sub.split("/"))):
             inner = [name for name in candidates if _mentions(name, word)]
             candidates = inner or candidates
+        if any(role_of(name).startswith("lora_") for name in candidates):
+            raise UnsupportedOperationError(
+                f"layer '{shown(path.label)}': its kernel and its low-rank update (LoRA) lie apart",
+                hint="save it as .keras, which stores their sum",
+            )
         found = []
         for role in roles:
             matches = [name for name in candidates if role_of(name) == role]
@@ -104,14 +128,19 @@ class NamedWeights:
             found.append(matches[0])
         return tuple(found)
 
+    def named(self, path: LayerPath) -> dict[str, str]:
+        """Nothing: the names are in the file."""
+        return {}
+
     def _group(self, path: LayerPath) -> list[str]:
         """The datasets of the outermost model or layer of `path`."""
         return self.paths.get(path.names[0], [])
 
 
 def role_of(dataset: str) -> str:
-    """`kernel` of `dense_1/kernel:0`."""
-    return dataset.rsplit("/", 1)[-1].split(":", maxsplit=1)[0]
+    """`kernel` of `dense_1/kernel:0`; `variable` of one that was given no name, `variable_3`."""
+    role = dataset.rsplit("/", 1)[-1].split(":", maxsplit=1)[0]
+    return "variable" if re.fullmatch(r"variable_\d+", role) else role
 
 
 def _mentions(dataset: str, word: str) -> bool:

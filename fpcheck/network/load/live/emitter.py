@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -88,6 +89,15 @@ class Emitter:
     def name(self, suffix: str = "") -> str:
         """A free name for a node."""
         return self.builder.name(f"{self.label}{suffix}")
+
+    @contextmanager
+    def under(self, suffix: str) -> Iterator[None]:
+        """Nodes that are made meanwhile are called by the label with a suffix."""
+        label, self.label = self.label, f"{self.label}{suffix}".lstrip(".")
+        try:
+            yield
+        finally:
+            self.label = label
 
     def value(self, thing: Traced) -> Value | None:
         """A tensor, number or list as a constant; rows as they are."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fpcheck.core.errors import FpcheckError
+from fpcheck.core.errors import DataError, FpcheckError
 from fpcheck.network.constant_input import ConstantInput
 from fpcheck.network.load.files import open_model
 from fpcheck.network.load.graph_file import GraphFile, GraphRequest
@@ -52,6 +52,8 @@ def keras_subject(name: str, model: Foreign, shape: Shape | None, held: Constant
 def _read(name: str, model: Foreign, shape: Shape | None, held: ConstantInput) -> GraphFile:
     try:
         read = _saved(model, held)
+    except DataError:  # the constant input fits no cell
+        raise
     except FpcheckError as error:
         return _called(name, model, shape, f"its configuration is not read ({error.message})")
     except Exception as error:  # whatever the model's own get_config raises

@@ -184,14 +184,16 @@ def rms_norm(
     weight: Traced = None,
     eps: float | None = None,
 ) -> Rows:
-    """Root-mean-square normalisation over the last axes; by default epsilon is that of float32."""
+    """Root-mean-square normalisation over the last axes; by default epsilon is that of the type in
+    which PyTorch computes, float64 or else float32."""
     value, axes = _trailing(x, normalized_shape)
-    epsilon = FLOAT32_EPSILON if eps is None else float(eps)
+    double = str(getattr(weight, "dtype", "")) == "torch.float64"
+    epsilon = (FLOAT64_EPSILON if double else FLOAT32_EPSILON) if eps is None else float(eps)
     node = RMSNorm(e.name(), (value.node,), e.parameter(weight), epsilon, axes)
     return e.add(node, value)
 
 
-FLOAT32_EPSILON = 2.0**-23
+FLOAT32_EPSILON, FLOAT64_EPSILON = 2.0**-23, 2.0**-52
 
 
 def group_norm(
@@ -233,6 +235,11 @@ def dropout(e: Emitter, x: Traced, p: float = 0.5, training: bool = True, *_: ob
     return x
 
 
+def stochastic_depth(e: Emitter, x: Traced, p: float, mode: str, training: bool = True) -> Traced:
+    """torchvision's dropping of whole branches: nothing at inference."""
+    return dropout(e, x, p, training)
+
+
 def _each(value: Sizes, dimensions: int) -> tuple[int, ...]:
     """One number a dimension."""
     if isinstance(value, Sequence):
@@ -249,8 +256,9 @@ def _strides(stride: Sizes | None, kernel: Sizes, dimensions: int) -> tuple[int,
 
 def _trailing(x: Traced, shape: Sizes) -> tuple[Rows, int]:
     """(rows, the number of last axes that `shape` names)."""
-    value = rows_of(x)
     sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    # The batch may be any axis before those.
+    value = x if isinstance(x, Rows) and 0 < x.batch < x.rank - len(sizes) else rows_of(x)
     if value.shape[len(value.shape) - len(sizes) :] != sizes:
         raise UnsupportedError(f"it normalises {list(sizes)} of {list(value.shape)}")
     return value, len(sizes)
@@ -279,5 +287,6 @@ LAYERS: dict[str, Handler] = {
     "dropout1d": dropout,
     "dropout2d": dropout,
     "alpha_dropout": dropout,
+    "stochastic_depth": stochastic_depth,
     "feature_alpha_dropout": dropout,
 }

@@ -47,31 +47,6 @@ def power(e: Emitter, x: Traced, exponent: float = 2) -> Rows:
     return e.emit("Pow", x, exponent)
 
 
-def dot_product_attention(
-    e: Emitter,
-    query: Traced,
-    key: Traced,
-    value: Traced,
-    attn_mask: Traced = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Rows:
-    """softmax(Q K^T scale + mask) V; without a causal mask."""
-    if is_causal or enable_gqa or dropout_p or not isinstance(query, Rows):
-        raise UnsupportedError("it is causal, groups its heads or drops at random")
-    turned = transposed(e, key, -1, -2, suffix=".key")
-    factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
-    scores = e.emit("Mul", e.emit("MatMul", query, turned, suffix=".scores"), factor, suffix=".by")
-    if attn_mask is not None:
-        if getattr(getattr(attn_mask, "dtype", None), "is_floating_point", False) is False:
-            raise UnsupportedError("its mask holds no real numbers")
-        scores = e.emit("Add", scores, attn_mask, suffix=".mask")
-    weights = e.emit("Softmax", scores, axis=-1, suffix=".softmax")
-    return e.emit("MatMul", weights, value)
-
-
 def flattened(e: Emitter, x: Traced, start_dim: int = 0, end_dim: int = -1) -> Rows:
     """Some axes in one."""
     full = _full(e, x)
@@ -200,7 +175,17 @@ def averaged(kind: str) -> Handler:
         if dim is None:
             raise UnsupportedError("it works across the rows of a batch")
         axes = [int(axis) for axis in (dim if isinstance(dim, Sequence) else (dim,))]
-        return e.emit(kind, x, axes, keepdims=int(keepdim))
+        if not isinstance(x, Rows) or not x.batch:
+            return e.emit(kind, x, axes, keepdims=int(keepdim))
+        # The batch axis to the front, and behind the reduction back to its place.
+        axes = [axis_of(axis, x.rank) for axis in axes]
+        order = [x.batch, *(axis for axis in range(x.rank) if axis != x.batch)]
+        turned = e.emit("Transpose", x, perm=tuple(order), suffix=".turned")
+        places = [order.index(axis) for axis in axes]
+        reduced = e.emit(kind, turned, places, keepdims=int(keepdim))
+        left = [axis for axis in order if keepdim or axis not in axes]
+        perm = tuple(left.index(axis) for axis in sorted(left))
+        return e.emit("Transpose", reduced, perm=perm, suffix=".back")
 
     return handler
 
@@ -274,7 +259,6 @@ STRUCTURE: dict[str, Handler] = {
     "neg": negated,
     "pow": power,
     "square": power,
-    "scaled_dot_product_attention": dot_product_attention,
     "flatten": flattened,
     "unflatten": unflattened,
     "reshape": reshaped,

@@ -30,6 +30,7 @@ def live_subject(
     Raises:
         ModelFileError: the model cannot be imported, or is none, or cannot be called.
         UsageError: a function without an input shape, or a shape that is none.
+        DataError: the constant input fits no recurrent cell.
     """
     name = ""
     if isinstance(model, str):
@@ -41,7 +42,7 @@ def live_subject(
     if kind == "torch":
         from fpcheck.network.load.live.torch_model import torch_subject
 
-        return torch_subject(name, model, shape)
+        return torch_subject(name, model, shape, held)
     if kind == "keras":
         from fpcheck.network.load.live.keras_model import keras_subject
 

@@ -6,23 +6,20 @@ import contextlib
 import importlib
 import inspect
 import os
-import re
 import sys
 from pathlib import Path
 
 from fpcheck.core.errors import ModelFileError
+from fpcheck.core.live_target import TARGET, names_target
 from fpcheck.network.load.live.black_box import described
 from fpcheck.network.load.live.kinds import is_model
 
-TARGET = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 FORM = "a live model is named package.module:factory"
 
 
 def is_target(model: object) -> bool:
     """Whether `model` is a text `package.module:name` and no file that exists."""
-    if not isinstance(model, str) or TARGET.fullmatch(model) is None:
-        return False
-    return not Path(model).exists()
+    return isinstance(model, str) and names_target(model) and not Path(model).exists()
 
 
 def import_target(target: str) -> object:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 from fpcheck.core.errors import FpcheckError
 from fpcheck.network.load.graph_file import GraphFile
 from fpcheck.network.load.live.activations import ACTIVATIONS
+from fpcheck.network.load.live.attention import ATTENTION
 from fpcheck.network.load.live.emitter import Emitter, Handler, Traced
 from fpcheck.network.load.live.kinds import Foreign
 from fpcheck.network.load.live.layers import LAYERS
 from fpcheck.network.load.live.modules import MODULES
+from fpcheck.network.load.live.recurrent import is_recurrent
 from fpcheck.network.load.live.structure import STRUCTURE
+from fpcheck.network.load.live.transformer import SEVERAL, kind_of_layer
 from fpcheck.network.load.onnx.assembly import assemble
 from fpcheck.network.load.onnx.graph import Graph
 from fpcheck.network.load.onnx.nodes import Op
@@ -31,7 +35,7 @@ from fpcheck.network.load.onnx.values import (
 )
 from fpcheck.network.skeleton import Shape
 
-FUNCTIONS: dict[str, Handler] = {**STRUCTURE, **ACTIVATIONS, **LAYERS}
+FUNCTIONS: dict[str, Handler] = {**STRUCTURE, **ACTIVATIONS, **LAYERS, **ATTENTION}
 # What may be computed from sizes in which a number stands for any number of rows.
 ARITHMETIC = ("_operator", "builtins", "math")
 OUTPUT = "output"
@@ -54,21 +58,48 @@ def traced_graph(model: Foreign) -> Foreign:
     Raises:
         Exception: whatever the module raises when it is traced; its control flow depends on values.
     """
+    from torch.fx import Graph as Program
     from torch.fx import Tracer
 
+    if is_recurrent(model) or kind_of_layer(model) in SEVERAL:
+        # One layer, which is not looked into.
+        program = Program()
+        x = program.placeholder("x")
+        given = (x,) * arguments_of(model)
+        name = kind_of_layer(model).lower()
+        program.output(program.create_node("call_module", "", given, name=name))
+        return program
     arguments = list(inspect.signature(model.forward).parameters.values())[1:]
     fixed = {
         one.name: one.default for one in arguments if one.default is not inspect.Parameter.empty
     }
-    return Tracer().trace(model, concrete_args=fixed or None)
+    try:
+        return Tracer().trace(model, concrete_args=fixed or None)
+    except Exception:  # a buffer that is cut to the input's size has to be traced too
+        tracer = Tracer()
+        tracer.proxy_buffer_attributes = True
+        with contextlib.suppress(Exception):
+            return tracer.trace(model, concrete_args=fixed or None)
+        raise
+
+
+def arguments_of(model: Foreign) -> int:
+    """How often a module takes its one input: self-attention as query, key and value."""
+    return 3 if kind_of_layer(model) == "MultiheadAttention" else 1
 
 
 def read_graph(
-    graph: Foreign, model: Foreign, tensors: Mapping[str, NDArray[np.generic]], shape: Shape
-) -> GraphFile:
-    """The network of a traced graph, or the part before what is not supported.
+    graph: Foreign,
+    model: Foreign,
+    tensors: Mapping[str, NDArray[np.generic]],
+    shape: Shape,
+    batch: int = 0,
+) -> tuple[GraphFile, int]:
+    """(the network of a traced graph, or the part before what is not supported; the axis of the
+    output along which its rows lie).
 
-    tensors: of the state dict, by name; shape: of one row of the input.
+    tensors: of the state dict, by name; shape: of one row of the input, which lie along its axis
+    `batch`.
     """
     nodes = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
@@ -86,17 +117,22 @@ def read_graph(
     builder = Builder(ANY_BATCH, OPSET, known.uses())
     names = {id(tensor): name for name, tensor in _named_tensors(model)}
     walk = Walk(dict(model.named_modules()), Emitter(builder, names))
-    walk.values[inputs[0].name] = entrance_of(inputs[0].name, shape, builder)
+    walk.values[inputs[0].name] = replace(entrance_of(inputs[0].name, shape, builder), batch=batch)
     for node in inputs[1:]:
         walk.values[node.name] = node.args[0] if node.args else None
     for node, op in zip(nodes, ops, strict=True):
         _visit(walk, node, op, model)
+    firsts = {name: next(_leaves(value), None) for name, value in walk.values.items()}
     values: dict[str, Value | Stopped] = {
-        name: value for name, value in walk.values.items() if isinstance(value, Rows | Stopped)
+        name: value for name, value in firsts.items() if isinstance(value, Rows | Stopped)
     }
+    end = values.get(output)
+    axis = end.batch if isinstance(end, Rows) else 0
+    if isinstance(end, Rows) and batch:
+        values[output] = replace(end, batch=0)
     read = assemble(known, builder, Translated(values, tuple(walk.ends)), output)
     notes = (f"of {several} outputs the first is analyzed",) if several > 1 else ()
-    return GraphFile(
+    found = GraphFile(
         tensors={**tensors, **read.tensors},
         network=read.network,
         no_network=read.no_network,
@@ -106,6 +142,7 @@ def read_graph(
         unused=read.unused,
         partial=read.partial,
     )
+    return found, axis
 
 
 def _visit(walk: Walk, node: Foreign, op: Op, model: Foreign) -> None:
@@ -117,7 +154,7 @@ def _visit(walk: Walk, node: Foreign, op: Op, model: Foreign) -> None:
         walk.values[node.name] = stopped
         walk.ends += [(value, stopped) for value in flat if isinstance(value, Rows)]
         return
-    walk.emitter.label = str(node.target) if node.op == "call_module" else node.name
+    walk.emitter.label = (str(node.target) if node.op == "call_module" else "") or node.name
     walk.emitter.place = op.place
     shown = [value for value in flat if isinstance(value, Rows)]
     try:
@@ -145,8 +182,12 @@ def _of_rows(
     """The value of an operation on rows."""
     if node.op == "call_module":
         module = walk.modules[node.target]
-        kind = type(module).__name__.removeprefix("Parametrized")
-        rule = MODULES.get(kind) if type(module).__module__.startswith("torch.") else None
+        kind = kind_of_layer(module)
+        if kind in SEVERAL:
+            return SEVERAL[kind](walk.emitter, module, *arguments, **named)
+        if is_recurrent(module):
+            raise UnsupportedError("a recurrent layer is a map of its state, not of its input")
+        rule = MODULES.get(kind)
         if rule is None or len(arguments) != 1 or named:
             raise UnsupportedError("it is not a layer that fpcheck knows")
         return rule(walk.emitter, module, arguments[0])
@@ -174,12 +215,27 @@ def _constant(
     if node.op == "call_module":
         return walk.modules[node.target](*arguments, **named)
     if node.op == "call_method":
-        return getattr(arguments[0], node.target)(*arguments[1:], **named)
+        given = _of_one_row(node.target, arguments[0], arguments[1:])
+        return getattr(arguments[0], node.target)(*given, **named)
     home = getattr(node.target, "__module__", None)
     sizes = (value for value in _leaves([arguments, named]) if isinstance(value, int))
     if home not in ARITHMETIC and any(abs(size) >= ANY_BATCH for size in sizes):
         raise UnsupportedError("it makes a tensor whose size is that of the batch")
     return node.target(*arguments, **named)
+
+
+def _of_one_row(method: str, tensor: Foreign, given: list[Foreign]) -> list[Foreign]:
+    """The arguments of a method of a constant, which is repeated once where it is for every row."""
+    sizes = list(_leaves(given))
+    if not any(isinstance(size, int) and abs(size) >= ANY_BATCH for size in sizes):
+        return given
+    if method not in ("expand", "repeat"):
+        raise UnsupportedError("it makes a tensor whose size is that of the batch")
+    new = len(sizes) - tensor.dim()
+    return [
+        size if size != ANY_BATCH else -1 if method == "expand" and place >= new else 1
+        for place, size in enumerate(sizes)
+    ]
 
 
 def _resolved(walk: Walk, node: Foreign) -> tuple[list[Foreign], dict[str, Foreign]]:
@@ -223,8 +279,9 @@ def _op(node: Foreign, place: int, model: Foreign) -> Op:
     label = node.name
     if node.op == "call_module":
         module = model.get_submodule(node.target)
-        kind, label = type(module).__name__, str(node.target)
-        taken += [f"{node.target}.{name}" for name in module.state_dict()]
+        kind, label = type(module).__name__, str(node.target) or node.name
+        prefix = f"{node.target}." if node.target else ""
+        taken += [f"{prefix}{name}" for name in module.state_dict()]
     elif node.op == "get_attr":
         kind = "get_attr"
         taken.append(str(node.target))
@@ -250,7 +307,7 @@ def _is_known(node: Foreign) -> bool:
     if node.op == "call_method":
         return True
     home = getattr(node.target, "__module__", None) or "torch"
-    return str(home).split(".")[0] == "torch" or home in ARITHMETIC
+    return str(home).split(".")[0] in ("torch", "torchvision") or home in ARITHMETIC
 
 
 def _output(graph: Foreign) -> tuple[str, int]:

@@ -24,7 +24,7 @@ from fpcheck.network.load.onnx.values import (
     integer,
     number,
     rows,
-    scalar,
+    scalar_beside,
     word,
 )
 from fpcheck.network.skeleton import Activation, Add, Multiply, Reshape, Softmax
@@ -106,7 +106,7 @@ def prelu(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
     """A leaky ReLU whose slopes are weights: relu(x) - slope * relu(-x)."""
     value = value_of(arguments)
     slope = constant(given(arguments, 1), "its slope")
-    one = scalar(slope.array)
+    one = scalar_beside(slope, value)
     if one is not None:
         return [act(op, value, builder, "leaky_relu", {"negative_slope": one})]
     above = act(op, value, builder, "relu", suffix=".above")
@@ -185,7 +185,7 @@ def clip(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
             stated = op.attributes.get(name, default)
             bounds.append(float(stated) if isinstance(stated, int | float) else default)
             continue
-        one = scalar(constant(value, f"its bound '{name}'").array)
+        one = scalar_beside(constant(value, f"its bound '{name}'"), value_of(arguments))
         if one is None:
             raise UnsupportedError(f"its bound '{name}' is no number")
         bounds.append(one)
@@ -218,10 +218,10 @@ def extremum(sign: float) -> Rule:
 
     def rule(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
         values = [value for value in arguments if isinstance(value, Rows)]
-        bounds = [scalar(v.array) for v in arguments if isinstance(v, Constant)]
-        if len(values) != 1 or len(bounds) != 1 or bounds[0] is None:
+        fixed = [value for value in arguments if isinstance(value, Constant)]
+        bound = scalar_beside(fixed[0], values[0]) if len(values) == len(fixed) == 1 else None
+        if bound is None:
             raise UnsupportedError("it is not of one value and one number")
-        bound = float(bounds[0])
         low, high = (bound, math.inf) if sign > 0 else (-math.inf, bound)
         return [clipped(op, values[0], low, high, builder)]
 

@@ -17,9 +17,11 @@ from fpcheck.network.load.onnx.values import (
     Value,
     constant,
     given,
-    scalar,
+    scalar_beside,
 )
 from fpcheck.network.skeleton import Add, Conv, ConvTranspose, Dense, Multiply, Reshape, Scale
+
+POWERS = (1.0, 2.0, 3.0, 4.0)
 
 
 def add(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
@@ -40,7 +42,7 @@ def subtract(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
     """The difference of two values, one of which may be constant."""
     left, right = given(arguments, 0), given(arguments, 1)
     if isinstance(right, Constant) and isinstance(left, Rows):
-        negative = Constant(np.asarray(np.negative(right.array)), right.name)
+        negative = replace(right, array=np.asarray(np.negative(right.array)))
         return [scaled(op, left, None, negative, builder)]
     if not isinstance(right, Rows):
         raise UnsupportedError("it has no input")
@@ -73,7 +75,7 @@ def divide(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
         inverse = np.asarray(1.0 / divisor.array.astype(np.float64))
     if not np.isfinite(inverse).all():
         raise UnsupportedError("it divides by zero")
-    return [scaled(op, value, Constant(inverse, divisor.name), None, builder)]
+    return [scaled(op, value, replace(divisor, array=inverse), None, builder)]
 
 
 def negate(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
@@ -84,13 +86,12 @@ def negate(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
 
 def power(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
     """A small whole power, as a product."""
-    value = given(arguments, 0)
-    exponent = scalar(constant(given(arguments, 1), "its exponent").array)
-    if not isinstance(value, Rows) or exponent not in (1.0, 2.0, 3.0, 4.0):
+    value, known = given(arguments, 0), constant(given(arguments, 1), "its exponent")
+    if not isinstance(value, Rows) or (exponent := scalar_beside(known, value)) not in POWERS:
         raise UnsupportedError("its exponent is not 1, 2, 3 or 4")
     if exponent == 1.0:
         return [value]
-    node = Multiply(builder.name(op.label), (value.node,) * int(exponent))
+    node = Multiply(builder.name(op.label), (value.node,) * int(exponent or 0))
     return [builder.add(node, value.batch)]
 
 

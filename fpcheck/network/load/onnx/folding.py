@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import reduce
 
 import numpy as np
 
 from fpcheck.network.load.onnx.nodes import Op
 from fpcheck.network.load.onnx.tensors import FLOATS, TYPES, Tensor
 from fpcheck.network.load.onnx.values import (
+    ANY_BATCH,
     Arguments,
     Builder,
     Constant,
@@ -21,6 +23,7 @@ from fpcheck.network.load.onnx.values import (
     integer,
     integers,
     listed,
+    number,
     scalar,
 )
 
@@ -30,6 +33,7 @@ Fold = Callable[[Op, list[Tensor], Builder], Tensor]
 def shape_of(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
     """The shape of a value as a constant; its batch axis as the builder's number of rows."""
     value = given(arguments, 0)
+    open_rows = isinstance(value, Rows) and builder.batch == ANY_BATCH
     if isinstance(value, Rows):
         full = value.full(builder.batch)
     elif isinstance(value, Constant):
@@ -37,9 +41,11 @@ def shape_of(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
     else:
         raise UnsupportedError("it has no input")
     if op.type == "Size":
-        return [Constant(np.array(math.prod(full), dtype=np.int64), op.label)]
+        size = np.array(math.prod(full), dtype=np.int64)
+        return [Constant(size, op.label, of_rows=open_rows)]
     start, stop = integer(op, "start", 0), integer(op, "end", len(full))
-    return [Constant(np.array(full[start:stop], dtype=np.int64), op.label)]
+    sizes = np.array(full[start:stop], dtype=np.int64)
+    return [Constant(sizes, op.label, of_rows=open_rows and ANY_BATCH in sizes)]
 
 
 def constant_node(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
@@ -74,6 +80,8 @@ def fold(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
     first = present[0]
     if op.type in ("Identity", "Dropout"):
         return [first]
+    if op.type == "Expand" and (rows := _repeated(present)) is not None:
+        return [rows]
     shapes = [value.array.shape for value in present]
     if op.type in BROADCAST:
         builder.fold(math.prod(np.broadcast_shapes(*shapes)))
@@ -82,7 +90,21 @@ def fold(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
     with np.errstate(all="ignore"):
         array = np.asarray(rule(op, [value.array for value in present], builder))
     swap = op.type == "Transpose" and array.ndim == 2
-    return [Constant(array, first.name, first.transposed != swap)]
+    of_rows = any(value.of_rows for value in present)
+    if op.type in ("Gather", "Slice"):  # the other sizes of a shape say nothing of its rows
+        of_rows = of_rows and bool(np.greater_equal(array, ANY_BATCH).any())
+    return [Constant(array, first.name, first.transposed != swap, of_rows)]
+
+
+def _repeated(present: list[Constant]) -> Constant | None:
+    """A constant that is repeated for every row, once; None where it is expanded otherwise."""
+    data, sizes = present[0], present[-1].array
+    if len(present) != 2 or data.of_rows or sizes.ndim != 1 or sizes.size != data.array.ndim:
+        return None
+    of_rows = [i for i, size in enumerate(sizes) if size == ANY_BATCH and data.array.shape[i] == 1]
+    pairs = zip(sizes, data.array.shape, strict=True)
+    fits = all(i in of_rows or size in (1, have) for i, (size, have) in enumerate(pairs))
+    return data if fits and len(of_rows) == 1 else None
 
 
 def _split(op: Op, arguments: Arguments) -> list[Value]:
@@ -94,7 +116,8 @@ def _split(op: Op, arguments: Arguments) -> list[Value]:
     if sizes is None:
         raise UnsupportedError("its sizes are not stated")
     ends = np.cumsum(sizes)[:-1]
-    return [Constant(part, first.name) for part in np.split(first.array, ends, axis=axis)]
+    parts = np.split(first.array, ends, axis=axis)
+    return [Constant(part, first.name, of_rows=first.of_rows) for part in parts]
 
 
 def _gather(op: Op, arrays: list[Tensor], builder: Builder) -> Tensor:
@@ -202,6 +225,34 @@ def _divide(op: Op, arrays: list[Tensor], builder: Builder) -> Tensor:
     return np.asarray(np.divide(one, other))
 
 
+def _clip(op: Op, arrays: list[Tensor], builder: Builder) -> Tensor:
+    data, *bounds = arrays
+    given = iter(bounds)
+    low, high = (next(given) if name else None for name in (*op.inputs, "", "")[1:3])
+    if not bounds:  # before opset 11
+        low, high = (
+            None if op.attributes.get(word) is None else np.array(number(op, word, 0.0), data.dtype)
+            for word in ("min", "max")
+        )
+    return np.asarray(np.clip(data, low, high))
+
+
+def _modulo(op: Op, arrays: list[Tensor], builder: Builder) -> Tensor:
+    return np.asarray((np.fmod if integer(op, "fmod", 0) else np.mod)(*arrays))
+
+
+def _extremum(function: np.ufunc) -> Fold:
+    return lambda op, arrays, builder: np.asarray(reduce(function, arrays))
+
+
+def _tile(op: Op, arrays: list[Tensor], builder: Builder) -> Tensor:
+    repeats = [int(n) for n in arrays[1].reshape(-1)[:32]]
+    if min(repeats, default=0) < 0:
+        raise UnsupportedError("it repeats a negative number of times")
+    builder.fold(arrays[0].size * math.prod(repeats))
+    return np.tile(arrays[0], repeats)
+
+
 def _reduced(function: Callable[..., Tensor]) -> Fold:
     def rule(op: Op, arrays: list[Tensor], builder: Builder) -> Tensor:
         keep = bool(integer(op, "keepdims", 1))
@@ -216,7 +267,8 @@ def _plain(function: Callable[..., object]) -> Fold:
 
 VIEWS = frozenset({"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Slice"})
 BROADCAST = frozenset({"Add", "Sub", "Mul", "Div", "Pow", "Equal", "Greater", "Less", "Where",
-                       "And", "Or", "Min", "Max", "Mod"})  # fmt: skip
+                       "And", "Or", "Min", "Max", "Mod", "Clip", "GreaterOrEqual",
+                       "LessOrEqual"})  # fmt: skip
 FOLDS: dict[str, Fold] = {
     "Identity": _plain(np.asarray), "Dropout": _plain(np.asarray), "Gather": _gather,
     "Slice": _slice, "Concat": _concat, "Unsqueeze": _unsqueeze, "Squeeze": _squeeze,
@@ -229,7 +281,10 @@ FOLDS: dict[str, Fold] = {
     "Ceil": _plain(np.ceil), "Reciprocal": _plain(np.reciprocal), "Not": _plain(np.logical_not),
     "Equal": _plain(np.equal), "Greater": _plain(np.greater), "Less": _plain(np.less),
     "Where": _plain(np.where), "And": _plain(np.logical_and), "Or": _plain(np.logical_or),
-    "Min": _plain(np.minimum), "Max": _plain(np.maximum),
+    "Min": _extremum(np.minimum), "Max": _extremum(np.maximum), "Mod": _modulo, "Clip": _clip,
+    "GreaterOrEqual": _plain(np.greater_equal), "LessOrEqual": _plain(np.less_equal),
+    "Sign": _plain(np.sign), "Sin": _plain(np.sin), "Cos": _plain(np.cos), "Tile": _tile,
+    "ReduceL2": _reduced(lambda x, **how: np.sqrt(np.sum(np.square(x), **how))),
     "ReduceProd": _reduced(np.prod), "ReduceSum": _reduced(np.sum), "ReduceMin": _reduced(np.min),
     "ReduceMax": _reduced(np.max), "ReduceMean": _reduced(np.mean),
 }  # fmt: skip

@@ -78,7 +78,7 @@ def graph_of(file: ModelFile, model: ModelProto, reader: TensorReader) -> Graph:
 
     Raises:
         ModelFileError: cycles, values that nothing defines, two values of one name, broken
-            tensors, an opset that is too old.
+            tensors.
     """
     graph = model.graph
     constants = initializers(file, graph, reader)
@@ -97,7 +97,7 @@ def graph_of(file: ModelFile, model: ModelProto, reader: TensorReader) -> Graph:
     sources = {value.name for value in inputs} | set(constants)
     order = _ordered(file, ops, sources)
     everything = {**constants, **inner.constants}
-    opset = _opset(file, model)
+    opset = _opset(model)
     return Graph(order, tuple(inner.ops), everything, inputs, outputs, opset, len(ops))
 
 
@@ -112,14 +112,8 @@ def _ops(file: ModelFile, model: ModelProto, reader: TensorReader) -> tuple[list
     return ops, inside
 
 
-def _opset(file: ModelFile, model: ModelProto) -> int:
-    version = max((o.version for o in model.opset_import if o.domain in STANDARD), default=1)
-    if version < OLDEST_OPSET:
-        raise file.fault(
-            f"uses opset {version}; opsets from {OLDEST_OPSET} are read",
-            hint="convert it with onnx.version_converter, or export it again",
-        )
-    return int(version)
+def _opset(model: ModelProto) -> int:
+    return max((o.version for o in model.opset_import if o.domain in STANDARD), default=1)
 
 
 def _input(value: ValueInfoProto) -> GraphInput:

@@ -61,11 +61,12 @@ def matmul(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
         left, right = rows(left), rows(right)
         return [builder.add(MatMul(builder.name(op.label), (left.node, right.node)))]
     if isinstance(left, Rows):
-        weight = _matrix(constant(right, "its matrix"))
+        weight = _matrix(constant(right, "its matrix"), left)
         if left.batch == left.rank - 1:
             raise UnsupportedError("it multiplies along the batch axis")
         return [_dense(op, left, weight, builder, None, out_in=False)]
-    x, weight = rows(right), _matrix(constant(left, "its matrix"))
+    x = rows(right)
+    weight = _matrix(constant(left, "its matrix"), x)
     rank = len(x.shape)
     if rank < 2:
         raise UnsupportedError("it multiplies along the batch axis")
@@ -115,7 +116,7 @@ def conv_transpose(op: Op, arguments: Arguments, builder: Builder) -> list[Value
     extra = integers(op, "output_padding") or (0,) * len(kernel)
     if len(extra) != len(kernel) or min(extra) < 0:
         raise UnsupportedError(f"its output_padding is {list(extra)}")
-    padding = _shrinking(op, x, kernel, stride, dilation, extra)
+    padding, extra = _fitted(op, x, kernel, stride, dilation, extra)
     node = ConvTranspose(
         name=layer_name(op, weight, builder),
         inputs=(x.node,),
@@ -136,28 +137,33 @@ def conv_transpose(op: Op, arguments: Arguments, builder: Builder) -> list[Value
     return [out]
 
 
-def _shrinking(
+def _fitted(
     op: Op,
     x: Rows,
     kernel: tuple[int, ...],
     stride: tuple[int, ...],
     dilation: tuple[int, ...],
     extra: tuple[int, ...],
-) -> tuple[tuple[int, int], ...]:
-    """What a transposed convolution cuts off, from pads, auto_pad or output_shape."""
+) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """What a transposed convolution cuts off and what it adds at the end, from pads and
+    output_padding, auto_pad or output_shape."""
     wanted = integers(op, "output_shape")
     mode = str(op.attributes.get("auto_pad", "NOTSET"))
     if wanted is None and mode not in ("SAME_UPPER", "SAME_LOWER"):
-        return paddings(op, x, kernel, stride, dilation)
+        return paddings(op, x, kernel, stride, dilation), extra
     sizes = wanted or tuple(n * s for n, s in zip(x.shape[1:], stride, strict=True))
-    pairs = []
+    pairs, added = [], []
     for n, s, k, d, e, size in zip(
         x.shape[1:], stride, kernel, dilation, extra, sizes, strict=True
     ):
-        total = max(0, (n - 1) * s + e + (k - 1) * d + 1 - size)
+        over = (n - 1) * s + e + (k - 1) * d + 1 - size
+        if wanted and over <= -s:
+            raise UnsupportedError(f"its output_shape {list(wanted)} is not that of its input")
+        total = max(0, over)
         half = total // 2
         pairs.append((half, total - half) if mode == "SAME_UPPER" else (total - half, half))
-    return tuple(pairs)
+        added.append(e + max(0, -over) if wanted else e)
+    return tuple(pairs), tuple(added)
 
 
 def _dense(
@@ -183,9 +189,11 @@ def _dense(
     return builder.add(node, x.batch)
 
 
-def _matrix(weight: Constant) -> Constant:
-    """The constant as a matrix; leading axes of size 1 are dropped."""
+def _matrix(weight: Constant, value: Rows) -> Constant:
+    """The constant that multiplies `value` as a matrix; leading axes of size 1 are dropped."""
     array = weight.array
+    if array.ndim > value.rank:
+        raise UnsupportedError(f"its constant factor {list(array.shape)} adds axes to its input")
     if array.ndim > 2 and set(array.shape[:-2]) == {1}:
         return Constant(array.reshape(array.shape[-2:]), weight.name)
     if array.ndim != 2 or array.dtype.kind != "f":

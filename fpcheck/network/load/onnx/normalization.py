@@ -39,7 +39,8 @@ from fpcheck.network.skeleton import (
 def batch_norm(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
     """Batch normalisation at inference."""
     x = rows(given(arguments, 0))
-    if integer(op, "training_mode", 0):
+    # Before opset 14 a norm that gives its statistics too is in training mode.
+    if integer(op, "training_mode", 0) or (builder.opset < 14 and any(op.outputs[1:])):
         raise UnsupportedError("it is in training mode")
     names = ("its scale", "its bias", "its mean", "its variance")
     fixed = [constant(given(arguments, i), what) for i, what in enumerate(names, 1)]
@@ -123,13 +124,11 @@ def reduced(
     """A reduction over axes of a row as one pooling, and how many entries it takes together."""
     x = rows(given(arguments, 0))
     stated = listed(op, arguments, 1, "axes")
-    if stated is None:
+    if not stated:  # all axes, unless it says that it then does nothing
         if integer(op, "noop_with_empty_axes", 0):
             return x, 1
         raise UnsupportedError("it works across the rows of a batch")
     axes = sorted({row_axis(axis, x) for axis in stated})
-    if not axes:
-        return x, 1
     kept = [axis for axis in range(len(x.shape)) if axis not in axes]
     order = (*kept, *axes)
     value = x

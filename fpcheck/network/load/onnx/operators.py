@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fpcheck.network.load.onnx import (
     activations,
     elementwise,
+    joining,
     linear,
     normalization,
     structural,
@@ -75,7 +76,7 @@ RULES: dict[str, Rule] = {
     "Squeeze": structural.squeeze,
     "Unsqueeze": structural.unsqueeze,
     "Transpose": structural.transpose,
-    "Concat": structural.concat,
+    "Concat": joining.concat,
     "Slice": structural.slice_,
     "Split": structural.split,
     "Gather": structural.gather,

@@ -10,22 +10,27 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from fpcheck.network.load.onnx.graph import Graph
 from fpcheck.network.load.onnx.nodes import Op
 from fpcheck.network.load.onnx.tensors import Tensor
 from fpcheck.network.load.onnx.values import scalar
 
 OF_TWO = frozenset({"Add", "Sub", "Mul", "Div", "Pow"})
-CLOSE = 1e-3  # constants that stand for 1/2, sqrt 2 and 1 in half precision too
+# How near a constant is to the 1/2, sqrt 2 or 1 that it stands for, in files of half precision too.
+CLOSE, CLOSE_IN_HALF = 1e-6, 1e-3
 
 
 @dataclass(frozen=True)
 class Finder:
-    """The graph by value: who makes it, how often it is used."""
+    """The graph by value: who makes it, how often it is used; `close`: the relative error that
+    constants may have."""
 
     makers: Mapping[str, Op]
     uses: Mapping[str, int]
     constants: Mapping[str, Tensor | None]
+    close: float
 
     def maker(self, value: str, kind: str, uses: int = 1) -> Op | None:
         """The operator of type `kind` that makes `value`, if it is used as often as stated."""
@@ -37,7 +42,7 @@ class Finder:
     def number(self, value: str) -> float | None:
         """The one number that a constant holds."""
         array = self.constants.get(value)
-        return None if array is None or array.size != 1 else scalar(array)
+        return None if array is None or array.size != 1 or array.ndim > 1 else scalar(array)
 
     def factors(self, op: Op) -> tuple[str, float] | None:
         """(value, number) of an operator on a value and a number, whichever stands first."""
@@ -54,7 +59,8 @@ def put_together(graph: Graph) -> Graph:
     """The graph with known patterns as single operators."""
     known = {**graph.constants, **graph.constant_nodes()}
     makers = {name: op for op in graph.ops for name in op.outputs}
-    finder = Finder(makers, graph.uses(), known)
+    half = any(array is not None and array.dtype == np.float16 for array in known.values())
+    finder = Finder(makers, graph.uses(), known, CLOSE_IN_HALF if half else CLOSE)
     replaced: dict[int, Op] = {}
     gone: set[int] = set()
     for op in graph.ops:
@@ -87,6 +93,11 @@ def _gelu(op: Op, find: Finder) -> Found:
     terms: list[str] = []
     half = 1.0
     waiting = list(op.inputs)
+    if op.type == "Div":
+        divisor = find.number(op.inputs[1]) if len(op.inputs) == 2 else None
+        if not divisor:
+            return None
+        waiting, half = [op.inputs[0]], 1.0 / divisor
     while waiting and len(inside) < 4:
         name = waiting.pop()
         number = find.number(name)
@@ -102,7 +113,7 @@ def _gelu(op: Op, find: Finder) -> Found:
             waiting += inner.inputs
         else:
             terms.append(name)
-    if len(terms) != 2 or not math.isclose(half, 0.5, rel_tol=CLOSE):
+    if len(terms) != 2 or not math.isclose(half, 0.5, rel_tol=find.close):
         return None
     for value, gate in (terms, terms[::-1]):
         parts = _one_plus_erf(gate, value, find)
@@ -116,7 +127,7 @@ def _one_plus_erf(gate: str, value: str, find: Finder) -> tuple[Op, ...] | None:
     """The operators of 1 + erf(value / sqrt 2)."""
     plus = find.maker(gate, "Add")
     pair = find.factors(plus) if plus is not None else None
-    if plus is None or pair is None or not math.isclose(pair[1], 1.0, rel_tol=CLOSE):
+    if plus is None or pair is None or not math.isclose(pair[1], 1.0, rel_tol=find.close):
         return None
     error = find.maker(pair[0], "Erf")
     scale = error and (find.maker(error.inputs[0], "Div") or find.maker(error.inputs[0], "Mul"))
@@ -128,7 +139,7 @@ def _one_plus_erf(gate: str, value: str, find: Finder) -> tuple[Op, ...] | None:
     factor = 1.0 / inner[1] if scale.type == "Div" else inner[1]
     if scale.type == "Div" and scale.inputs[0] != value:
         return None
-    close = math.isclose(factor, math.sqrt(0.5), rel_tol=CLOSE)
+    close = math.isclose(factor, math.sqrt(0.5), rel_tol=find.close)
     return (plus, error, scale) if close else None
 
 

@@ -11,7 +11,7 @@ from fpcheck.network.load.files import TRUNCATED_HINT, ModelFile, shown
 from fpcheck.network.load.graph_file import GraphFile, GraphRequest
 from fpcheck.network.load.onnx.assembly import ALONE, assemble, stored_tensors
 from fpcheck.network.load.onnx.entrance import behind_embedding, no_entrance, sized
-from fpcheck.network.load.onnx.graph import Graph, graph_of
+from fpcheck.network.load.onnx.graph import OLDEST_OPSET, Graph, graph_of
 from fpcheck.network.load.onnx.guard import check_records
 from fpcheck.network.load.onnx.patterns import put_together
 from fpcheck.network.load.onnx.recurrent import find_cells
@@ -28,6 +28,7 @@ from fpcheck.network.load.onnx.values import ANY_BATCH, Builder, UnsupportedErro
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+CONVERT = "convert it: onnx.version_converter.convert_version(model, 18)"
 MOST_NOTED = 6  # names that a note lists
 
 
@@ -45,6 +46,9 @@ def read_onnx(file: ModelFile, request: GraphRequest) -> GraphFile:
         names = sorted({shown(location) for location, _, _ in reader.external})
         listed = ", ".join(names[:MOST_NOTED])
         notes += (f"weights lie in {listed}, which the SHA-256 does not cover",)
+    if graph.opset < OLDEST_OPSET:
+        why = f"its opset is {graph.opset}, graphs are read from opset {OLDEST_OPSET} on"
+        return GraphFile(stored_tensors(graph), no_network=why, hint=CONVERT, notes=notes)
     known = constants_of(graph)
     builder = Builder(ANY_BATCH, graph.opset, graph.uses())
     found = _translated(graph, output, request)

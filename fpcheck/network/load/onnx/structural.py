@@ -48,7 +48,9 @@ def same(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
 
 def cast(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
     """The value itself: between kinds of real numbers."""
-    if op.type == "Cast" and integer(op, "to", 1) not in (1, 10, 11, 16):
+    like = given(arguments, 1)  # CastLike casts to this one's type
+    whole = isinstance(like, Constant) and like.array.dtype.kind != "f"
+    if whole or (op.type == "Cast" and integer(op, "to", 1) not in (1, 10, 11, 16)):
         raise UnsupportedError("it rounds its input to whole numbers")
     return [_rows(arguments)]
 
@@ -137,19 +139,6 @@ def transpose(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
     if own == tuple(range(len(own))):
         return [Rows(value.node, value.shape, batch)]
     return [builder.add(Transpose(builder.name(op.label), (value.node,), own), batch)]
-
-
-def concat(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
-    """Values joined along an axis of a row."""
-    values = [value for value in arguments if isinstance(value, Rows)]
-    if len(values) != len(arguments):
-        raise UnsupportedError("it joins values with constants")
-    first = values[0]
-    if len({(value.batch, value.rank) for value in values}) != 1:
-        raise UnsupportedError("its inputs have their batch axes at different places")
-    axis = row_axis(integer(op, "axis", 0), first)
-    node = Concat(builder.name(op.label), tuple(value.node for value in values), axis)
-    return [builder.add(node, first.batch)]
 
 
 def slice_(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
@@ -281,6 +270,11 @@ def resize(op: Op, arguments: Arguments, builder: Builder) -> list[Value]:
         raise UnsupportedError(f"it resizes by mode '{word(op, 'mode', 'nearest')}'")
     place = 1 if op.type == "Upsample" or len(op.inputs) == 2 else 2
     scales, sizes = given(arguments, place), given(arguments, 3)
+    axes = integers(op, "axes")
+    if axes not in (None, tuple(range(value.rank))):
+        raise UnsupportedError(f"it states the axes {list(axes or ())}")
+    if word(op, "keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise UnsupportedError("its sizes are not the ones that it states")
     if isinstance(sizes, Constant) and sizes.array.size == value.rank:
         full = value.full(builder.batch)
         factors = [int(n) / have for n, have in zip(sizes.array, full, strict=True)]

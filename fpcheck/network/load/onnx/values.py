@@ -30,12 +30,14 @@ class UnsupportedError(Exception):
 class Constant:
     """A tensor of the file, or one computed from them.
 
-    `name` is that of the file's tensor behind it; `transposed`: it is that tensor's transpose.
+    `name` is that of the file's tensor behind it; `transposed`: it is that tensor's transpose;
+    `of_rows`: it was computed from the number of rows, which is not known.
     """
 
     array: Tensor
     name: str
     transposed: bool = False
+    of_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,13 @@ class Builder:
         return Rows(node.name, shape, batch)
 
     def parameter(self, constant: Constant, array: Tensor | None = None) -> str:
-        """The name of a parameter: the constant itself, or an `array` derived from it."""
+        """The name of a parameter: the constant itself, or an `array` derived from it.
+
+        Raises:
+            UnsupportedError: it depends on the number of rows.
+        """
+        if constant.of_rows:
+            raise UnsupportedError("its constant is computed from the number of rows")
         tensor = constant.array if array is None else array
         wanted, number = constant.name, 2
         if wanted in self.parameters and not _same(self.parameters[wanted], tensor):
@@ -244,6 +252,19 @@ def row_axis(axis: int, value: Rows) -> int:
     if place == value.batch:
         raise UnsupportedError("it works across the rows of a batch")
     return place - (place > value.batch)
+
+
+def scalar_beside(known: Constant, value: Rows) -> float | None:
+    """The one number that a constant holds which broadcasts to `value`, None where they differ.
+
+    Raises:
+        UnsupportedError: it has more axes than the value, or depends on the number of rows.
+    """
+    if known.array.ndim > value.rank:
+        raise UnsupportedError("its constant adds axes to its input")
+    if known.of_rows:
+        raise UnsupportedError("its constant is computed from the number of rows")
+    return scalar(known.array)
 
 
 def scalar(array: Tensor) -> float | None:

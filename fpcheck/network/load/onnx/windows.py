@@ -33,7 +33,10 @@ def paddings(
     if mode in ("SAME_UPPER", "SAME_LOWER"):
         pairs = []
         for n, k, s, d in zip(x.shape[1:], kernel, stride, dilation, strict=True):
-            total = max(0, (math.ceil(n / s) - 1) * s + (k - 1) * d + 1 - n)
+            total = (math.ceil(n / s) - 1) * s + (k - 1) * d + 1 - n
+            if total < -1 and "Pool" in op.type:  # runtimes differ on where the windows lie then
+                raise UnsupportedError("its windows leave out entries at both ends")
+            total = max(0, total)
             half = total // 2
             pairs.append((half, total - half) if mode == "SAME_UPPER" else (total - half, half))
         return tuple(pairs)
@@ -95,13 +98,13 @@ def _pool(op: Op, arguments: Arguments, builder: Builder, kind: Literal["max", "
         if kind == "max" or (any(map(any, padding)) and not counted):
             raise UnsupportedError("its input is padded with zeros")
         counted = True
-        padding = tuple((a + c, b + d) for (a, b), (c, d) in zip(padding, x.padding, strict=True))
     if integer(op, "ceil_mode", 0):
-        lengths = builder.shapes[x.node][1:]
-        grown = _ceiled(lengths, size, stride, padding)
+        grown = _ceiled(x.shape[1:], size, stride, padding)
         if grown != padding and kind == "mean" and counted:
             raise UnsupportedError("it counts padding under ceil_mode")
         padding = grown
+    if x.padding:
+        padding = tuple((a + c, b + d) for (a, b), (c, d) in zip(padding, x.padding, strict=True))
     check_padding(Rows(x.node, builder.shapes[x.node]), padding)
     if any(max(pair) >= k for pair, k in zip(padding, size, strict=True)) and kind == "max":
         raise UnsupportedError("its padding is as wide as its windows")
