@@ -34,8 +34,8 @@ class Layer:
     """A Dense or Conv node and what follows it up to its activation.
 
     `preactivation` names the node whose value enters the activation function (the node itself,
-    or the norms, scalings and sums behind it); `postactivation` the node that holds its result, which is
-    the same one where the layer is linear.
+    or the norms, scalings and sums behind it); `postactivation` the node that holds its result,
+    which is the same one where the layer is linear.
     """
 
     name: str

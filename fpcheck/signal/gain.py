@@ -12,6 +12,9 @@ from fpcheck.signal.result import CriticalGain, PredictedLayer, TheoryResult
 from fpcheck.signal.stack import PLAIN
 from fpcheck.theory.closed_forms import scale_free_gain
 from fpcheck.theory.edge_of_chaos import EdgePoint, edge_of_chaos
+from fpcheck.theory.variance_map import VarianceMap
+
+ABOVE = 0.1  # how far above q* is looked where V' = 1 decides nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,17 @@ def _gain(f: ActivationFunction, maps: list[_Map]) -> CriticalGain:
         sigma_b2=sigma_b2,
         edge_sigma_w2=edge.sigma_w2 if edge else None,
         edge_q=edge.q_star if edge else None,
-        edge_stable=edge.stable if edge else None,
+        edge_stable=_holds(f, edge) if edge else None,
         growth=math.prod(each.chi1 for each in maps),
     )
+
+
+def _holds(f: ActivationFunction, edge: EdgePoint) -> bool:
+    """Whether q does not run away from the point: V' < 1, or V' = 1 and V no higher above q*."""
+    if edge.stable or scale_free_gain(f) is not None:
+        return True
+    above = edge.q_star + ABOVE
+    return VarianceMap(f, edge.sigma_w2, edge.sigma_b2)(above) <= above
 
 
 def _nearest_edge(f: ActivationFunction, sigma_w2: float, sigma_b2: float) -> EdgePoint | None:

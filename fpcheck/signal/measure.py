@@ -16,8 +16,9 @@ from fpcheck.network.program import backward, trace
 from fpcheck.network.skeleton import Activation
 from fpcheck.signal.gain import gains
 from fpcheck.signal.input_moments import input_moments, input_scatter
+from fpcheck.signal.length import length_map
 from fpcheck.signal.prediction import predict
-from fpcheck.signal.result import MeasuredResult, SignalResult, Skipped, TheoryResult
+from fpcheck.signal.result import MeasuredResult, NoVariance, SignalResult, Skipped, TheoryResult
 from fpcheck.signal.row_moments import RowMoments
 from fpcheck.signal.singular_values import jacobian_spectrum
 from fpcheck.signal.statistics import (
@@ -61,7 +62,7 @@ def measure(
     with np.errstate(all="ignore"):  # a network that overflows is a finding, not a warning
         measured = _measured(network, chosen, source, rng, monitor)
         theory = _theory(network, chosen, layer_laws)
-        expected = None if isinstance(theory, Skipped) else _mean_square(network, theory)
+        expected = _mean_square(network, theory) if isinstance(theory, TheoryResult) else None
         return SignalResult(
             theory=theory,
             measured=measured,
@@ -69,7 +70,9 @@ def measure(
         )
 
 
-def _theory(network: Network, inputs: Array, laws: LayerLaws | None) -> TheoryResult | Skipped:
+def _theory(
+    network: Network, inputs: Array, laws: LayerLaws | None
+) -> TheoryResult | NoVariance | Skipped:
     """The prediction, with the gains and the chances that follow from it."""
     theory = predict(
         network,
@@ -79,7 +82,8 @@ def _theory(network: Network, inputs: Array, laws: LayerLaws | None) -> TheoryRe
         scatter=input_scatter(inputs),
     )
     if isinstance(theory, Skipped):
-        return theory
+        length = length_map(network, inputs, laws)
+        return theory if length is None else NoVariance(theory.skipped, length)
     return replace(
         theory,
         gains=gains(network.skeleton, theory),

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from fpcheck.core.intervals import Z95
 from fpcheck.network.layers import Layer, layers
 from fpcheck.network.network import Network
@@ -25,6 +27,7 @@ from fpcheck.theory.finite_width import LayerBand, bands
 from fpcheck.theory.heavy_tails import NO_VARIANCE
 from fpcheck.theory.layer_scales import LayerLaws, LayerScale, layer_scales
 from fpcheck.theory.propagation import Moments, NotKnown, UnitMoments, propagate
+from fpcheck.theory.tail_index import tail_index
 from fpcheck.theory.variance_map import (
     FixedPoint,
     depth_scale,
@@ -32,6 +35,8 @@ from fpcheck.theory.variance_map import (
     fixed_points,
     settled,
 )
+
+LEAST_INDEX = 2.0  # a tail index below it means that there is no variance
 
 
 def predict(
@@ -55,6 +60,9 @@ def predict(
         if not math.isfinite(scale.sigma_w2 + scale.sigma_b2):
             where = f"layer '{scale.name}': "
             return Skipped(where + (NO_VARIANCE if scale.weights == 0 else "weights overflow"))
+    heavy = _heavy_tailed(network, stack, scales)
+    if heavy:
+        return Skipped(heavy)
     known = propagate(network, scales, start)
     ranges = bands(network, scales, known, inputs, scatter=scatter)
     predicted = _predicted_layers(stack, scales, known, ranges)
@@ -80,6 +88,21 @@ def predict(
     if typical is not None and predicted[0].q is not None:
         return _homogeneous(frame, typical, predicted[0].q)
     return unequal_layers(frame, network.skeleton, scales, known)
+
+
+def _heavy_tailed(
+    network: Network, stack: tuple[Layer, ...], scales: Mapping[str, LayerScale]
+) -> str:
+    """The first layer whose own entries have so heavy tails that their law has no variance."""
+    for layer in stack:
+        if scales[layer.name].weights == 0:  # a law says what it is
+            continue
+        weights = np.asarray(network.parameters[layer.node.weight], dtype=np.float64)
+        found = tail_index(weights.ravel())
+        if found is not None and found.interval.high < LEAST_INDEX:
+            words = f"its entries have tail index {found.tail_index:.2f}, below 2: "
+            return f"layer '{layer.name}': {words}{NO_VARIANCE}"
+    return ""
 
 
 def _predicted_layers(

@@ -15,6 +15,37 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class LengthLayer:
+    """One layer with stable weights: its scales, and q, the alpha-th power of its scale."""
+
+    name: str
+    sigma_w: float
+    sigma_b: float
+    q: float
+
+
+@dataclass(frozen=True, slots=True)
+class LengthMap:
+    """Infinite width where weights have no variance; chi_1 is not defined. See `signal.length`.
+
+    fixed_points: of the map, where one stands for all layers.
+    """
+
+    alpha: float
+    layers: tuple[LengthLayer, ...]
+    fixed_points: tuple[float, ...]
+    status: str = "numerical"
+
+
+@dataclass(frozen=True, slots=True)
+class NoVariance:
+    """Why there is no variance map, and the length map where there is one."""
+
+    skipped: str
+    length: LengthMap | None
+
+
+@dataclass(frozen=True, slots=True)
 class PredictedLayer:
     """One layer at infinite width.
 
@@ -286,6 +317,6 @@ class JacobianResult:
 class SignalResult:
     """The signal question's three parts."""
 
-    theory: TheoryResult | Skipped
+    theory: TheoryResult | NoVariance | Skipped
     measured: MeasuredResult
     jacobian: JacobianResult | Skipped

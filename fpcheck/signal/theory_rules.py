@@ -91,12 +91,13 @@ def _gain_finding(gain: Row, limit: float, outcome: Outcome) -> Finding:
     layers = len(gain["layers"])
     change = "grow" if log_growth > 0.0 else "shrink"
     found = math.exp(min(abs(log_growth), 700.0))
+    unheld = "" if gain["edge_stable"] else ", where q runs away"
     return finding(
         "FP113", outcome, where="network", status="numerical", found=found, limit=limit,
         message=(
             f"{gain['activation']}: σ_w² = {gain['sigma_w2']:.4g}, critical "
-            f"{gain['edge_sigma_w2']:.4g}; over {layers} layer{'s' if layers > 1 else ''} squared "
-            f"gradients {change} by a factor {found:.3g}"
+            f"{gain['edge_sigma_w2']:.4g}{unheld}; over {layers} "
+            f"layer{'s' if layers > 1 else ''} squared gradients {change} by a factor {found:.3g}"
         ),
     )  # fmt: skip
 

@@ -120,6 +120,7 @@ def _rules(findings: tuple[Finding, ...]) -> dict[str, str]:
 def _theory_notes(theory: Section) -> Iterator[Note]:
     if "skipped" in theory:
         yield Note(f"Infinite width: {theory['skipped']}.")
+        yield from _length_notes(theory.get("length"))
         return
     parts = []
     if theory["phase"] != "none":
@@ -167,6 +168,21 @@ def _survival_notes(chances: Section | None) -> Iterator[Note]:
             f"{chances['width']}, {chances['lost']:.1%} lose the signal or the gradient "
             "(numerical)."
         )
+
+
+def _length_notes(length: Section | None) -> Iterator[Note]:
+    """The length map of stable weights, which takes the place of the variance map."""
+    if length is None:
+        return
+    first, last = length["layers"][0], length["layers"][-1]
+    words = (
+        f"Length map of stable weights, α = {length['alpha']:g} (numerical): q, the α-th power of "
+        f"the pre-activations' scale, goes from {_number(first['q'])} to {_number(last['q'])}"
+    )
+    points = [q for q in length["fixed_points"] if q > 0.0]
+    if points:
+        words += f"; it settles at q* = {', '.join(map(_number, points))}"
+    yield Note(words + ".")
 
 
 def _jacobian_notes(jacobian: Section | None) -> Iterator[Note]:

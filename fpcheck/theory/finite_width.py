@@ -22,11 +22,11 @@ from fpcheck.theory.network_laws import (
     Laws,
     NetworkLaws,
     chain_laws,
+    chain_noise,
 )
 from fpcheck.theory.noise import Deviation, variance
 from fpcheck.theory.noise_backward import Gradient, backward
 from fpcheck.theory.noise_chain import plain_chain
-from fpcheck.theory.noise_chain_laws import chain_noise
 from fpcheck.theory.noise_forward import forward
 from fpcheck.theory.noise_moments import unit_noise
 from fpcheck.theory.noise_state import Forward, Inputs, Noise, widening

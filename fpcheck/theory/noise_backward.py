@@ -134,7 +134,9 @@ def _passed(
 ) -> list[tuple[str, Gradient]]:
     """What reaches the node's inputs; nothing where it is not followed."""
     if isinstance(node, Add | Flatten | Reshape | Slice | Transpose):
-        if isinstance(node, Flatten | Reshape | Transpose):
+        if isinstance(node, Transpose):
+            total = replace(total, profile=None)
+        elif isinstance(node, Flatten | Reshape):
             # Each position has weights of its own behind.
             places = ahead.nodes[node.inputs[0]].places if node.inputs[0] in ahead.nodes else 1
             total = replace(total, profile=None, alignment=total.alignment / places)

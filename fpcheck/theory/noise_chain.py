@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,15 +23,16 @@ Links = tuple[tuple[Dense, Activation | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Layers and the numbers of them that the noise needs, by layer: (layers,).
+    """The layers that infinite width knows, and the numbers of them that the noise needs.
 
-    q, apart: second moment and 1 - c of the pre-activations; after: q behind the activation (nan
-    behind a linear last layer); units, inputs: of the layer and of what feeds it. part: the
-    weights' share of q; given: what of its noise a measured sigma_w^2 knows, times the mean over
-    pairs.
+    whole: whether they are all. The others are of shape (layers,). q, apart: second moment and
+    1 - c of the pre-activations; after: q behind the activation, if there is one; units, inputs: of
+    the layer and of what feeds it. part: the weights' share of q; given: what of its noise a
+    measured sigma_w^2 knows, times the mean over pairs.
     """
 
     links: Links
+    whole: bool
     q: Array
     apart: Array
     after: Array
@@ -79,21 +81,25 @@ class Pairs:
 def plain_chain(
     network: Network, scales: Mapping[str, LayerScale], known: Mapping[str, Moments]
 ) -> Chain | None:
-    """The chain that the network is; None if it is none, or one with a step or a dead layer."""
+    """The chain that the network is, up to where its signal has vanished or overflown.
+
+    None if it is none, or one with a step or a layer without weights.
+    """
     links = _links(network)
     if links is None:
+        return None
+    count, whole = _followed(links, known)
+    links = links[:count]
+    if not links or not all(scales[node.name].sigma_w2 > 0.0 for node, _ in links):
         return None
     before, after, part, given = [], [], [], []
     for node, activation in links:
         m, scale = known[node.name], scales[node.name]
-        if not (isinstance(m, UnitMoments) and m.gaussian and m.q > 0.0 and scale.sigma_w2 > 0.0):
-            return None
         behind = m if activation is None else known[activation.name]
-        if not (isinstance(behind, UnitMoments) and behind.q > 0.0):
-            return None
+        assert isinstance(m, UnitMoments)
         share = 1.0 - scale.sigma_b2 / m.q
         before.append((m.q, 1.0 - m.correlation))
-        after.append(behind.q)
+        after.append(behind.q if isinstance(behind, UnitMoments) else math.nan)
         part.append(share)
         given.append(share * share * node.units / scale.weights if scale.weights else 0.0)
     q, apart = np.array(before).T
@@ -101,8 +107,20 @@ def plain_chain(
     w2 = np.array([scales[node.name].sigma_w2 for node, _ in links])
     below = np.concatenate(([float(network.skeleton.input_shape[0])], units[:-1]))
     return Chain(
-        links, q, apart, np.array(after), units, below, w2, np.array(part), np.array(given)
+        links, whole, q, apart, np.array(after), units, below, w2, np.array(part), np.array(given)
     )
+
+
+def _followed(links: Links, known: Mapping[str, Moments]) -> tuple[int, bool]:
+    """How many layers have a known q > 0 before their activation; whether all have, and behind."""
+    for i, (node, activation) in enumerate(links):
+        m = known[node.name]
+        if not (isinstance(m, UnitMoments) and m.q > 0.0):
+            return i, False
+        behind = m if activation is None else known[activation.name]
+        if not (isinstance(behind, UnitMoments) and behind.q > 0.0):
+            return i + 1, False
+    return len(links), True
 
 
 def _links(network: Network) -> Links | None:

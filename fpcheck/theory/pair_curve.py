@@ -8,7 +8,7 @@ integrals over their bends. All agree with `pairs` to 1e-13 of E phi^2.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -33,7 +33,8 @@ class PairCurve:
     """c -> E phi(x) phi(y) and its slope E phi'(x) phi'(y), x, y ~ N(0, q) with correlation c.
 
     `squares`: a_n^2 of the Hermite series at the `orders` n that count, which holds up to |c| =
-    `series_end`; empty where there is a closed form, or `bends`.
+    `series_end`; empty where there is a closed form, or `bends`. `reused`: whether a table near
+    c = 1 pays for its making.
     """
 
     function: ActivationFunction
@@ -42,6 +43,7 @@ class PairCurve:
     squares: Array
     series_end: float
     bends: BendIntegral | None
+    reused: bool = True
 
     def __call__(self, c: float) -> float:
         """E phi(x) phi(y)."""
@@ -64,7 +66,7 @@ class PairCurve:
     def _beyond(self, c: float, *, slope: bool) -> float:
         """Where the series has not converged, or there is none."""
         f, q = self.function, self.q
-        if self.squares.size and c > 0.0 and q <= INTERPOLATED_Q:
+        if self.reused and self.squares.size and c > 0.0 and q <= INTERPOLATED_Q:
             angle = math.atan2(math.sqrt((1.0 - c) * (1.0 + c)), c)
             table = _interpolant(f, q, self.series_end, slope)
             if table is not None:
@@ -73,8 +75,16 @@ class PairCurve:
 
 
 @lru_cache(maxsize=1024)
-def pair_curve(f: ActivationFunction, q: float) -> PairCurve:
-    """The curve of `f` at variance q >= 0. A step's has no slope."""
+def pair_curve(f: ActivationFunction, q: float, *, reused: bool = True) -> PairCurve:
+    """The curve of `f` at variance q >= 0. A step's has no slope.
+
+    reused: whether it will be asked for dozens of correlations, not for one or two.
+    """
+    curve = _curve(f, q)
+    return curve if reused else replace(curve, reused=False)
+
+
+def _curve(f: ActivationFunction, q: float) -> PairCurve:
     p = piecewise_linear.pieces(f)
     if closed_forms(f) is not None or q == 0.0:
         return PairCurve(f, q, NONE, NONE, -1.0, None)

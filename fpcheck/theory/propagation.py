@@ -8,9 +8,11 @@ independent) the recursion stops and says why, instead of going on with a number
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeAlias
 
 from fpcheck.network.activations import ActivationFunction
 from fpcheck.network.network import Network
@@ -25,6 +27,7 @@ from fpcheck.network.skeleton import (
     Dense,
     Flatten,
     GroupNorm,
+    Input,
     LayerNorm,
     MatMul,
     Multiply,
@@ -61,6 +64,10 @@ __all__ = ["Moments", "NotKnown", "UnitMoments", "propagate"]
 
 LARGEST = 1e150  # beyond it squares overflow
 SMALLEST = 1e-200
+STILL, SETTLED = 1e-12, 1e-10  # by how much q moves at a layer, and in all, that has settled
+
+# By activation function, q where it was met last and the q whose curve serves.
+Seen: TypeAlias = dict[ActivationFunction, tuple[float, float]]
 
 
 def propagate(
@@ -73,6 +80,7 @@ def propagate(
     """
     first, *rest = network.skeleton.nodes
     known: dict[str, Moments] = {first.name: start}
+    seen: Seen = {}
     for node in rest:
         sources: list[UnitMoments] = []
         unknown: NotKnown | None = None
@@ -82,12 +90,16 @@ def propagate(
                 sources.append(source)
             else:
                 unknown = unknown or source
-        known[node.name] = unknown or _checked(_step(node, sources, network, scales))
+        known[node.name] = unknown or _checked(_step(node, sources, network, scales, seen))
     return known
 
 
 def _step(
-    node: Node, sources: list[UnitMoments], network: Network, scales: Mapping[str, LayerScale]
+    node: Node,
+    sources: list[UnitMoments],
+    network: Network,
+    scales: Mapping[str, LayerScale],
+    seen: Seen,
 ) -> Moments:
     m = sources[0]
     match node:
@@ -96,7 +108,7 @@ def _step(
         case Conv() | ConvTranspose():
             return _convolved(node, m, network, scales[node.name])
         case Activation():
-            return _activated(node, m)
+            return _activated(node, m, seen)
         case Add():
             return summed(node, sources, network)
         case Concat():
@@ -111,10 +123,8 @@ def _step(
             return batch_normalised(node, m, network)
         case Scale():
             return constant_scaled(node, m, network)
-        case Flatten() | Reshape():
-            return replace(m, places=None)
-        case Pool():
-            return _pooled(node, m, network)
+        case Flatten() | Reshape() | Transpose() | Pool():
+            return _rearranged(node, m, network)
     return NotKnown(_no_map(node))
 
 
@@ -124,8 +134,6 @@ def _no_map(node: Node) -> str:
             return f"'{node.name}' multiplies two signals: their product is not Gaussian"
         case Softmax():
             return f"'{node.name}' is a softmax, whose units depend on one another"
-        case Transpose():
-            return f"'{node.name}' exchanges units and positions"
         case BlackBox():
             return f"'{node.name}' is a function whose inside is not known"
     return f"'{node.name}' is not followed"
@@ -160,12 +168,12 @@ def _convolved(
     return at_positions(plain, behind)
 
 
-def _activated(node: Activation, m: UnitMoments) -> Moments:
+def _activated(node: Activation, m: UnitMoments, seen: Seen) -> Moments:
     f = node.function
     if f.name == "identity":
         return m
     if m.parts:
-        kinds = [(share, _activated(node, part)) for share, part in m.parts]
+        kinds = [(share, _activated(node, part, seen)) for share, part in m.parts]
         known = tuple((share, kind) for share, kind in kinds if isinstance(kind, UnitMoments))
         if len(known) < len(kinds):
             return next(kind for _, kind in kinds if isinstance(kind, NotKnown))
@@ -174,11 +182,12 @@ def _activated(node: Activation, m: UnitMoments) -> Moments:
     if not m.gaussian:
         return NotKnown(f"what enters '{node.name}' is not Gaussian over the units")
     c = m.correlation
-    curve, second, mean, slope = _at_variance(f, m.q)
+    second, mean, slope = _at_variance(f, m.q)
+    curve, share = _curve(f, m.q, seen)
     followed = slope is not None and m.growth is not None and m.contrast is not None
     after = UnitMoments(
         q=second,
-        k=curve(c),
+        k=share * curve(c),
         mean=mean,
         growth=times(m.growth, slope) if followed and slope is not None else None,
         contrast=times(m.contrast, curve.slope(c)) if followed else None,
@@ -187,12 +196,28 @@ def _activated(node: Activation, m: UnitMoments) -> Moments:
 
 
 @lru_cache(maxsize=1024)
-def _at_variance(
-    f: ActivationFunction, q: float
-) -> tuple[PairCurve, float, float, float | None]:
-    """The pair curve, E phi^2, E phi and E phi'^2 (None for a step) at one q."""
+def _at_variance(f: ActivationFunction, q: float) -> tuple[float, float, float | None]:
+    """E phi^2, E phi and E phi'^2 (None for a step) at one q."""
     slope = None if f.kind.derivative is None else moments.slope_moment(f, q)
-    return pair_curve(f, q), moments.second_moment(f, q), moments.mean(f, q), slope
+    return moments.second_moment(f, q), moments.mean(f, q), slope
+
+
+def _curve(f: ActivationFunction, q: float, seen: Seen) -> tuple[PairCurve, float]:
+    """The pair curve at q, and E phi^2 by the curve's own.
+
+    Once q stands still the curve of one q serves the layers that follow, relative accuracy SETTLED.
+    """
+    last, anchor = seen.get(f, (math.nan, math.nan))
+    if not abs(q - last) <= STILL * q:
+        seen[f] = (q, math.nan)
+        return pair_curve(f, q, reused=False), 1.0
+    if not abs(q - anchor) <= SETTLED * q:
+        anchor = q
+    seen[f] = (q, anchor)
+    curve = pair_curve(f, anchor)
+    if anchor == q:
+        return curve, 1.0
+    return curve, _at_variance(f, q)[0] / _at_variance(f, anchor)[0]
 
 
 def _pooled(node: Pool, m: UnitMoments, network: Network) -> Moments:
@@ -213,6 +238,30 @@ def _pooled(node: Pool, m: UnitMoments, network: Network) -> Moments:
         count *= size
     plain = replace(m, growth=times(m.growth, 1.0 / count), contrast=times(m.contrast, 1.0 / count))
     return at_positions(plain, behind)
+
+
+def _rearranged(
+    node: Flatten | Reshape | Transpose | Pool, m: UnitMoments, network: Network
+) -> Moments:
+    if isinstance(node, Pool):
+        return _pooled(node, m, network)
+    return _transposed(node, m, network) if isinstance(node, Transpose) else replace(m, places=None)
+
+
+def _transposed(node: Transpose, m: UnitMoments, network: Network) -> Moments:
+    """Means over entries do not change, but afterwards something else may count as a unit.
+
+    Followed are the inputs' axes, whose entries are alike, and channels that move behind their
+    positions, where no more is known of the positions one by one.
+    """
+    by_name = {each.name: each for each in network.skeleton.nodes}
+    root = by_name[node.inputs[0]]
+    while isinstance(root, Reshape | Flatten | Scale | Transpose):
+        root = by_name[root.inputs[0]]
+    last = (*range(1, len(node.order)), 0)
+    if isinstance(root, Input) or (m.places is not None and node.order == last):
+        return replace(m, places=None)
+    return NotKnown(f"'{node.name}' exchanges units and positions")
 
 
 def _checked(m: Moments) -> Moments:

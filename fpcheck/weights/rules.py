@@ -144,7 +144,7 @@ def _criticality(section: Section, limit: float) -> list[Finding]:
 
 
 def _heavy_tails(section: Section, limit: float) -> list[Finding]:
-    """The heaviest tails one by one; or what is undecided; or one pass for all matrices."""
+    """The heaviest tail; or what is undecided; or one pass for all matrices."""
     known = [layer for layer in section["layers"] if layer.get("tail_index") is not None]
     if not known:
         reason = "no matrix has enough different entries for a tail"
@@ -157,10 +157,8 @@ def _heavy_tails(section: Section, limit: float) -> list[Finding]:
     heavy = [layer for layer in order if outcomes[layer["name"]] == "fail"]
     unknown = [layer for layer in order if outcomes[layer["name"]] == "inconclusive"]
     if heavy:
-        return [
-            _of_tail(layer, "fail", limit, _more(heavy, number))
-            for number, layer in enumerate(heavy[:MOST_FAILS])
-        ]
+        rest = f"; {_count(len(heavy) - 1, 'matrix', 'matrices')} more" if len(heavy) > 1 else ""
+        return [_of_tail(heavy[0], "fail", limit, rest)]
     if unknown:
         rest = f"; {len(unknown) - 1} more undecided" if len(unknown) > 1 else ""
         return [_of_tail(unknown[0], "inconclusive", limit, rest)]

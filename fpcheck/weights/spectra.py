@@ -23,7 +23,7 @@ LANCZOS_TOLERANCE = 1e-10  # relative, of an eigenvalue of the Gram matrix
 class Spectrum:
     """Norms and the largest singular values, descending, at most LEADING of them.
 
-    `every`: all of them where the decomposition is a full one, else None.
+    `relative`: all of them over the largest, where the decomposition is a full one, else None.
 
     `method` is `full` (error at most about 1e-15 of the largest) or `lanczos` (squares are
     computed, so the error of a value s is about 1e-10 s, and more where s is below 1e-3 of the
@@ -35,7 +35,7 @@ class Spectrum:
     stable_rank: float | None
     singular_values: tuple[float, ...]
     method: str
-    every: Array | None = None
+    relative: Array | None = None
 
 
 def spectrum(matrix: Array) -> Spectrum:
@@ -65,7 +65,7 @@ def spectrum(matrix: Array) -> Spectrum:
         stable_rank=float((frobenius / values[0]) ** 2),
         singular_values=tuple(scaled),
         method=method,
-        every=largest * every if every.size else None,
+        relative=every / every[0] if every.size else None,
     )
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.theory.tail_index import tail_index
 from fpcheck.weights.null_spectra import OUTSIDE
 from fpcheck.weights.spectra import Spectrum
 from fpcheck.weights.spectral_exponent import spectral_exponent
-from fpcheck.weights.tail_index import tail_index
 
 TOO_LARGE = "the matrix is too large for all of its singular values"
 NO_TAIL = "too few different singular values"
@@ -27,10 +27,10 @@ def tails(matrix: NDArray[np.float64], spectrum: Spectrum) -> dict[str, Any]:
             "tail_index_high": index.interval.high,
             "tail_entries": index.largest,
         }
-    if spectrum.every is None and spectrum.spectral_norm > 0.0:
+    if spectrum.relative is None and spectrum.spectral_norm > 0.0:
         return fields | {"spectral_exponent_note": TOO_LARGE}
     shape = (matrix.shape[0], matrix.shape[1])
-    fitted = None if spectrum.every is None else spectral_exponent(spectrum.every, shape)
+    fitted = None if spectrum.relative is None else spectral_exponent(spectrum.relative, shape)
     if fitted is None:
         return fields | {"spectral_exponent_note": NO_TAIL}
     return fields | {

@@ -110,3 +110,12 @@ def test_a_clip_is_asked_for_where_there_is_one_and_only_there():
         sparse_edge("crelu", 0.7)
     with pytest.raises(ValueError, match="no clip"):
         sparse_edge("soft_threshold", 0.7, 1.0)
+
+
+def test_where_no_input_reaches_a_slope_there_is_no_point():
+    far = parse_activation("crelu(30, 1)")
+    assert edge_of_chaos(far, q_star=0.1) == ()
+    assert edge_curve(far, (1e-6, 0.1)) == (None, None)
+    best = best_edge_point(far)
+    assert best is not None
+    assert best.q_star > 1.0

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from fpcheck.theory.tail_index import largest_counted, tail_index
 from fpcheck.weights.null_spectra import percentile, table
 from fpcheck.weights.null_spectra.make import wishart_eigenvalues
 from fpcheck.weights.spectral_exponent import power_law, spectral_exponent
-from fpcheck.weights.tail_index import largest_counted, tail_index
 
 SHAPE = (512, 512)
 
@@ -184,3 +184,62 @@ def test_quantiles_rise_with_the_level_and_the_size():
     assert quantiles.shape == (sides.size, aspects.size, levels.size)
     assert np.all(np.diff(quantiles, axis=2) > 0.0)
     assert np.all(np.diff(quantiles[:, :, :6], axis=0) > 0.0)
+
+
+def section(**arrays):
+    from fpcheck.core.plain import as_section
+    from fpcheck.core.progress import Monitor
+    from fpcheck.core.settings import Settings
+    from fpcheck.weights.measure import measure
+
+    return as_section(measure(arrays, None, Settings(), Monitor()))
+
+
+def judged(found, **limits):
+    from fpcheck.weights.rules import judge
+
+    return [each for each in judge(found, limits) if each.code == "FP006"]
+
+
+def test_heavy_weights_are_a_finding_and_light_ones_pass():
+    rng = np.random.default_rng(9)
+    heavy, light = rng.standard_cauchy((90, 90)), rng.normal(size=(90, 90))
+    (found,) = judged(section(a=light, b=heavy, c=2.0 * heavy))
+    assert (found.outcome, found.status) == ("fail", "sampled")
+    assert found.where in ("b", "c")  # the same up to a factor
+    assert "the variance of such a law is infinite; 1 matrix more" in found.message
+    assert found.high < 2.0
+    (found,) = judged(section(a=light))
+    assert (found.outcome, found.where) == ("pass", "all layers")
+    (found,) = judged(section(a=light), min_tail_index=found.found)
+    assert found.outcome == "inconclusive"
+    (found,) = judged(section(a=light[:5]))
+    assert found.outcome == "skipped"
+
+
+def test_the_table_shows_an_exponent_only_beside_noise():
+    from fpcheck.weights.tail_view import tail_table
+
+    rng = np.random.default_rng(10)
+    small = tail_table(section(a=rng.normal(size=(48, 90)))["layers"])
+    assert [column.title for column in small.columns] == [
+        "tensor",
+        "tail index",
+        "95% CI",
+        "largest",
+    ]
+    both = tail_table(section(a=rng.normal(size=(80, 90)), b=np.eye(5))["layers"])
+    assert both.columns[4].title == "spectral exponent"
+    assert len(both.rows) == 1
+    assert both.rows[0][5].endswith("%")
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (96, 200)])
+def test_fresh_layers_are_heavy_in_fewer_than_one_of_a_thousand_draws(shape):
+    rng = np.random.default_rng(11)
+    draws = (LIGHT["laplace"], LIGHT["normal"], LIGHT["uniform"])
+    for draw in draws:
+        fails = sum(
+            tail_index(draw(rng, shape[0] * shape[1])).interval.high < 4.0 for _ in range(300)
+        )
+        assert fails == 0

@@ -29,7 +29,7 @@ class Skeleton:
         _ = self.shapes
 
     def __hash__(self) -> int:
-        """By the nodes' names alone: equal skeletons have them, and long ones are looked up fast."""
+        """By the nodes' names alone, which equal skeletons share: long ones are looked up fast."""
         return hash(tuple(node.name for node in self.nodes))
 
     @cached_property
