@@ -204,9 +204,9 @@ def judged(found, **limits):
 def test_heavy_weights_are_a_finding_and_light_ones_pass():
     rng = np.random.default_rng(9)
     heavy, light = rng.standard_cauchy((90, 90)), rng.normal(size=(90, 90))
-    (found,) = judged(section(a=light, b=heavy, c=2.0 * heavy))
+    (found,) = judged(section(one=light, two=heavy, three=2.0 * heavy))
     assert (found.outcome, found.status) == ("fail", "sampled")
-    assert found.where in ("b", "c")  # the same up to a factor
+    assert found.where in ("two", "three")  # the same up to a factor
     assert "the variance of such a law is infinite; 1 matrix more" in found.message
     assert found.high < 2.0
     (found,) = judged(section(a=light))
