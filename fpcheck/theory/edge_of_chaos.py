@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from fpcheck.network.activations import ActivationFunction, activation
@@ -86,7 +86,8 @@ def edge_of_chaos(
     lowest = LOWEST_UNBIASED_Q if sigma_b2 == 0.0 else max(1e-10, 0.5 * sigma_b2)
     grid = log_grid(lowest, 1e8)
     grid = [u for u in grid if _has_slope(f, math.exp(u))]
-    found = (_at(f, math.exp(u)) for u in roots_on_grid(surplus, grid))
+    at = (_at(f, math.exp(u)) for u in roots_on_grid(surplus, grid))
+    found = (replace(point, sigma_b2=sigma_b2) for point in at)  # what was asked, less rounding
     return at_zero + tuple(found)
 
 

@@ -17,7 +17,7 @@ from fpcheck.network.network import Network
 from fpcheck.network.program import forward, jacobian, trace
 from fpcheck.network.skeleton import Activation, Conv, Dense, Flatten, Input, Skeleton
 from fpcheck.signal.measure import BLOCK_ROWS, measure
-from fpcheck.signal.result import Skipped, TheoryResult
+from fpcheck.signal.result import NoVariance, Skipped, TheoryResult
 
 
 def of(network, x, samples=512, seed=0):
@@ -203,6 +203,7 @@ def test_heavy_tailed_laws_have_no_theory_and_their_draws_have(chain, measured):
     network = chain([10, 20, 20, 4], "tanh", 1.0, 0.0)
     cauchy = (parse_law({"law": "cauchy", "gamma": 1.0, "scale": "1/fan_in"}), None)
     result = measured(network, laws={f"l{i}": cauchy for i in range(3)})
-    assert isinstance(result.theory, Skipped)
+    assert isinstance(result.theory, NoVariance)
     assert "no finite variance" in result.theory.skipped
+    assert result.theory.length.alpha == 1.0
     assert isinstance(measured(network).theory, TheoryResult)

@@ -119,3 +119,10 @@ def test_where_no_input_reaches_a_slope_there_is_no_point():
     best = best_edge_point(far)
     assert best is not None
     assert best.q_star > 1.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("sigma_b2", [0.0, 0.05, 1.0])
+def test_the_point_has_the_bias_variance_that_was_asked_for(name, sigma_b2):
+    for point in edge_of_chaos(parse_activation(name), sigma_b2=sigma_b2):
+        assert point.sigma_b2 == sigma_b2  # not 1e-14 beside it, and never below 0
