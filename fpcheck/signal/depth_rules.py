@@ -124,6 +124,11 @@ def untrainable(theory: Section, limit: float) -> Finding:
     chances = theory.get("survival")
     if chances is None:
         return skipped(code, "no chain of alike hidden layers with a sparse activation")
+    if chances["lost"] is None:
+        return finding(
+            code, "inconclusive", where="network", status="numerical", found=None, limit=limit,
+            message="the law of q cannot be followed in double precision at these scales",
+        )  # fmt: skip
     words = (
         f"{chances['depth']} hidden layers of width {chances['width']} lose the signal "
         f"with probability {chances['lost_signal']:.2g}, the gradient with "

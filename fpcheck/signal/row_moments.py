@@ -105,4 +105,5 @@ def contrasts(rows: Array) -> Array:
 
 def _power_of_two(size: float) -> float:
     """The power of two just above `size`; 1 where there is none."""
-    return math.ldexp(1.0, math.frexp(size)[1]) if 0.0 < size < math.inf else 1.0
+    exponent = min(math.frexp(size)[1], 1023)  # just above the largest number there is none
+    return math.ldexp(1.0, exponent) if 0.0 < size < math.inf else 1.0

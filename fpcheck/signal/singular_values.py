@@ -109,12 +109,12 @@ def _summary(
 
 def isometry(values: Array) -> Isometry:
     """The summary of singular values (points, k), those below rounding 0."""
-    squares = values**2
-    total = squares.sum(axis=1)
-    mean_square, mean_square_range = positive_mean(total / values.shape[1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shares = squares / total[:, None]
-        ranks = np.where(total > 0.0, 1.0 / np.sum(shares**2, axis=1), 0.0)
+    largest = values[:, :1]
+    with np.errstate(all="ignore"):
+        mean_square, mean_square_range = positive_mean(np.mean(values**2, axis=1))
+        squares = (values / largest) ** 2  # relative, for the squares themselves may overflow
+        shares = squares / squares.sum(axis=1, keepdims=True)
+        ranks = np.where(largest[:, 0] > 0.0, 1.0 / np.sum(shares**2, axis=1), 0.0)
     spread, spread_range = plain_mean(np.array([_log_spread(row) for row in values]))
     rank, rank_range = plain_mean(ranks)
     return Isometry(

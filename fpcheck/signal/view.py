@@ -162,7 +162,7 @@ def _depth(theory: Section) -> str:
 
 
 def _survival_notes(chances: Section | None) -> Iterator[Note]:
-    if chances is not None:
+    if chances is not None and chances["lost"] is not None:
         yield Note(
             f"Of random networks like this one, {chances['depth']} hidden layers of width "
             f"{chances['width']}, {chances['lost']:.1%} lose the signal or the gradient "

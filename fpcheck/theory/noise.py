@@ -29,8 +29,7 @@ class Few:
         return Few(self.terms + other.terms)
 
 
-# In single precision: there are as many coefficients as layers behind, times layers.
-Coefficients: TypeAlias = NDArray[np.float32]
+Coefficients: TypeAlias = NDArray[np.float64]
 Deviation: TypeAlias = Coefficients | Few
 NONE = Few(())
 
@@ -48,13 +47,13 @@ class Sources:
 
     def combined(self, parts: Iterable[tuple[float, Deviation]]) -> Coefficients:
         """The sum of factors times deviations."""
-        total = np.zeros(self.count, dtype=np.float32)
+        total = np.zeros(self.count)
         for factor, part in parts:
             if isinstance(part, Few):
                 for source, size in part.terms:
                     total[source] += factor * size
             elif factor:
-                total[: len(part)] += np.float32(factor) * part
+                total[: len(part)] += factor * part
         return total
 
 

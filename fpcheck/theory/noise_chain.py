@@ -17,6 +17,7 @@ from fpcheck.theory.quadrature import Array
 from fpcheck.theory.recursion_state import Moments, UnitMoments
 
 MODES = ORDERS + 1  # and the rest
+EXPANSION = 4 + MODES  # numbers of one
 Row = TypeVar("Row")
 Links = tuple[tuple[Dense, Activation | None], ...]
 
@@ -156,9 +157,9 @@ def unit_expansions(chain: Chain) -> tuple[Expansions, Expansions, Expansions] |
     known = [unit for unit in found if unit is not None and unit.slope is not None]
     if len(known) < len(found):
         return None
-    square = _columns(known, lambda unit: _numbers(unit.square))
-    slope = _columns(known, lambda unit: _numbers(unit.slope or unit.square))
-    active = _columns(known, lambda unit: _numbers(unit.active))
+    square = _columns(known, lambda unit: _numbers(unit.square), EXPANSION)
+    slope = _columns(known, lambda unit: _numbers(unit.slope or unit.square), EXPANSION)
+    active = _columns(known, lambda unit: _numbers(unit.active), EXPANSION)
     return _expansions(square), _expansions(slope), _expansions(active)
 
 
@@ -171,7 +172,7 @@ def pair_numbers(chain: Chain, contrasts: Array) -> Pairs:
         )
         if node is not None
     ]
-    table = _columns(found, _pair_row)
+    table = _columns(found, _pair_row, 11 + MODES)
     head, common = table[:-MODES], table[-MODES:]
     live, *rest = head
     return Pairs(live > 0.0, common, *rest)
@@ -207,8 +208,8 @@ def _expansions(table: Array) -> Expansions:
     return Expansions(mean, table[4:], total, elasticity, curvature)
 
 
-def _columns(rows: Sequence[Row], numbers: Callable[[Row], list[float]]) -> Array:
-    """The numbers of every row, (numbers, rows); of equal rows, which are one object, made once."""
+def _columns(rows: Sequence[Row], numbers: Callable[[Row], list[float]], size: int) -> Array:
+    """The `size` numbers of every row, (size, rows); of equal rows, which are one object, made once."""
     places: dict[int, int] = {}
     distinct: list[list[float]] = []
     index = []
@@ -218,4 +219,5 @@ def _columns(rows: Sequence[Row], numbers: Callable[[Row], list[float]]) -> Arra
             place = places[id(row)] = len(distinct)
             distinct.append(numbers(row))
         index.append(place)
-    return np.array(distinct).T[:, index]
+    table = np.array(distinct, dtype=np.float64).reshape(len(distinct), size)
+    return np.asarray(table.T[:, np.array(index, dtype=np.intp)])

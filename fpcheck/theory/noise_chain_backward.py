@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fpcheck.theory.noise_activation import MOST_SPREAD
 from fpcheck.theory.noise_backward import MOST_ALONG
 from fpcheck.theory.noise_chain import Chain, Expansions, pair_numbers
 from fpcheck.theory.noise_chain_forward import ChainForward
-from fpcheck.theory.noise_forward import MOST_SPREAD
 from fpcheck.theory.noise_state import Inputs
 from fpcheck.theory.quadrature import Array
 

@@ -21,6 +21,7 @@ from fpcheck.theory.quadrature import Array, gaussian_rule
 ORDERS = 4  # Hermite orders followed one by one; the rest is one more mode
 LOG_Q_STEP, LOG_CONTRAST_STEP = 0.02, 0.1  # bands need no more than these steps resolve
 BEND_STEPS = 2
+MOST_TOTAL = 1e9  # so sparse that no layer has a unit for it; squares of it stay finite
 SMALLEST_CONTRAST = 1e-12  # below it a difference of two values is rounding
 ACROSS, ALONG = 97, 25  # nodes over the pair's mean and over half its difference
 REACH = 7.0
@@ -138,10 +139,12 @@ def _hermite(z: Array) -> Array:
 def _expanded(hermite: Array, weights: Array, g: Array) -> Expansion | None:
     """hermite: (ORDERS, n), the weights included."""
     mean = float(weights @ g)
-    if not mean * mean > 0.0:  # nothing, or too little to be squared
+    if not 0.0 < mean * mean < math.inf:  # nothing, or what cannot be squared
         return None
     modes = (hermite @ g) / mean
     total = float(weights @ (g * g)) / mean**2 - 1.0
+    if not total < MOST_TOTAL:
+        return None
     rest = math.sqrt(max(0.0, total - float(modes @ modes)))
     return Expansion(mean, tuple(modes.tolist()), rest)
 
@@ -164,7 +167,7 @@ def _plane() -> tuple[Array, Array, Array, Array]:
 def _pair_noise(f: ActivationFunction, q_steps: int, contrast_steps: int) -> PairNoise | None:
     q, contrast = math.exp(q_steps * LOG_Q_STEP), math.exp(contrast_steps * LOG_CONTRAST_STEP)
     zs, ws, zt, wt = _plane()
-    s = math.sqrt(q * (1.0 - 0.5 * contrast)) * zs[:, None]
+    s = math.sqrt(q * max(0.0, 1.0 - 0.5 * contrast)) * zs[:, None]  # a step may pass 2
     t = math.sqrt(0.5 * q * contrast) * zt
     if f.kind.derivative is None:
         return None

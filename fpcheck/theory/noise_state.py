@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fpcheck.theory.noise import NONE, Deviation, Sources
+from fpcheck.theory.noise import NONE, Deviation, Sources, variance
 from fpcheck.theory.noise_moments import ORDERS
 from fpcheck.theory.positions import mean_powers
 from fpcheck.theory.recursion_state import UnitMoments
 
 MODES = ORDERS + 1  # Hermite orders one by one, and the rest as one more
+# Variances of logarithms beyond it are of no signal that a number could hold; squares stay finite.
+MOST_FOLLOWED = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,14 @@ class Forward:
     inputs: Inputs
     nodes: dict[str, Noise] = field(default_factory=dict)
     slopes: dict[str, ActivationNoise] = field(default_factory=dict)
+
+
+def followed(noise: Noise) -> bool:
+    """Whether what the first order says of a node's logarithms is a number and says anything."""
+    spreads = (noise.single, noise.apart, noise.pair_single)
+    means = (noise.shift, noise.skew, noise.difference_skew, noise.pair_shift)
+    deviations = (variance(noise.size), variance(noise.difference))
+    return all(abs(x) < MOST_FOLLOWED for x in (*spreads, *means, *deviations))
 
 
 def shared(noise: Noise, m: UnitMoments, inputs: Inputs) -> tuple[float, ...]:

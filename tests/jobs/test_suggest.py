@@ -204,6 +204,23 @@ def test_a_dead_entrance_is_no_division_by_zero(tmp_path):
     assert "nothing enters" in document["layers"][0]["note"]
 
 
+def test_inputs_whose_squares_underflow_leave_scales_that_a_spec_can_draw(tmp_path):
+    path = tmp_path / "net.toml"
+    layers = '{ dense = 8, activation = "softplus" },\n{ dense = 2 },'
+    law = '[inputs]\nlaw = "normal"\nmean = 0.0\nstd = 1e-200\n'
+    path.write_text(f"[network]\ninput = 4\nlayers = [\n{layers}\n]\n{law}")
+    rows = suggest(path)["layers"]
+    assert all(row["sigma_w2"] > 0.0 for row in rows)
+
+
+def test_present_scales_that_overflow_are_no_warning(tmp_path):
+    path = tmp_path / "net.toml"
+    layers = '{ dense = 7, activation = "soft_threshold(0.7)", repeat = 10 }, { dense = 1 }'
+    law = '[init]\nweights = { law = "normal", sigma2 = 2.0, scale = "1/sqrt(fan_in)" }\n'
+    path.write_text(f"[network]\ninput = 64\nlayers = [ {layers} ]\n{law}")
+    assert suggest(path)["layers"]
+
+
 def test_a_step_keeps_q_alone():
     from fpcheck.jobs.suggest.edges import edges
 

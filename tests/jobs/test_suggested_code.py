@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 
 import numpy as np
 import pytest
@@ -211,3 +212,26 @@ def test_code_is_plain_python_whatever_the_layers_are_called(tmp_path):
 def test_code_fits_a_narrow_window(framework, tmp_path):
     lines = suggest(spec(tmp_path))["code"][framework].splitlines()
     assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(
+    "name", ["{rows}", 'we"""ird', "bell\x07", "del\x7f", "feed\x0c", "nel\x85"]
+)
+def test_no_file_name_changes_the_code_or_breaks_the_spec(name, tmp_path):
+    path = tmp_path / f"{name}.npz"
+    np.savez(path, **{"l0.weight": np.ones((20, 10)), "l1.weight": np.ones((5, 20))})
+    code = suggest(path, activation="relu")["code"]
+    for framework in ("pytorch", "keras", "jax"):
+        compile(code[framework], framework, "exec")
+        assert code[framework].count("(10, 20, ") == 1
+    assert len(tomllib.loads(code["spec"])["network"]["layers"]) == 2
+
+
+def test_the_spec_keeps_all_digits_of_an_activation(tmp_path):
+    path = tmp_path / "net.toml"
+    path.write_text(
+        "[network]\ninput = 8\nlayers = [\n"
+        '  { dense = 8, activation = "crelu(1.0364333894937898, 0.8095281)" },\n'
+        "  { dense = 2 },\n]\n"
+    )
+    assert '"crelu(1.0364333894937898, 0.8095281)"' in suggest(path)["code"]["spec"]

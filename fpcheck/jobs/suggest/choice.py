@@ -159,7 +159,7 @@ class Chooser:
             sigma_b2, note = edge.sigma_b2, edge.note
             if edge.q_star is not None:  # q* = 0 is nothing to aim at: q goes there by itself
                 q = edge.q_star or edge.sigma_w2 * m
-        if not m > 0.0 or not math.isfinite(q / m):
+        if not (m > 0.0 and q > 0.0 and math.isfinite(q / m)):
             fallback = edge.sigma_w2 if edge else 1.0
             words = "nothing enters it on these inputs"
             return Choice(fallback, sigma_b2, fallback * m + sigma_b2, "sampled", words)

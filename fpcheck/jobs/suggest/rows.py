@@ -81,7 +81,8 @@ def q_ratios(rows: tuple[SuggestedLayer, ...]) -> tuple[float, float]:
 def present(network: Network, subject: Subject, inputs: Array) -> Present:
     """The network as it is, at infinite width. inputs: (n, *input shape)."""
     depth = len(layers(network.skeleton))
-    theory = predict(network, input_moments(inputs), subject.layer_laws)
+    with np.errstate(all="ignore"):  # what overflows at the present scales is the finding
+        theory = predict(network, input_moments(inputs), subject.layer_laws)
     if isinstance(theory, Skipped):
         return Present(depth, "none", None, None, (theory.skipped,))
     return Present(depth, theory.phase, theory.chi1, theory.usable_depth, theory.notes)
@@ -114,7 +115,7 @@ def code(
     scales = {row.name: row for row in rows}
     spec = spec_text(subject.name, network.skeleton, scales, inputs, orthogonal=orthogonal)
     return {"spec": spec} | {
-        name: framework_code(name, subject.name, rows, orthogonal=orthogonal) for name in FRAMEWORKS
+        name: framework_code(name, subject.name, rows, method=method) for name in FRAMEWORKS
     }
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from fpcheck import __version__
-from fpcheck.jobs.suggest.code import number
+from fpcheck.jobs.suggest.code import commented, number
 from fpcheck.jobs.suggest.result import SuggestedLayer
+from fpcheck.network.activations import ActivationFunction, parse_activation
 from fpcheck.network.skeleton import (
     Activation,
     Add,
@@ -39,9 +40,7 @@ def spec_text(
     Where a layer has no place in the grammar, only the layers' laws are given, as comments.
     inputs: the keys of [inputs], if a law of inputs is stated.
     """
-    head = (
-        f"# The initialisation that fpcheck {__version__} suggests for {' '.join(model.split())}.\n"
-    )
+    head = f"# The initialisation that fpcheck {__version__} suggests for {commented(model)}.\n"
     entries = []
     for node in skeleton.nodes[1:]:
         entry = _entry(node, scales, orthogonal)
@@ -95,7 +94,7 @@ def _entry(node: Node, scales: Mapping[str, SuggestedLayer], orthogonal: bool) -
         case Conv():
             return _convolution(node, scales[node.name], orthogonal)
         case Activation():
-            return (("activation", _text(node.function.label)),)
+            return (("activation", _text(_called(node.function))),)
         case Pool():
             return _pool(node)
         case BatchNorm():
@@ -167,17 +166,20 @@ def _as_node(entry: Fields) -> Fields:
 
 
 def _laws_alone(node: Node, scales: Mapping[str, SuggestedLayer], orthogonal: bool) -> str:
-    lines = [f"# A spec has no words for '{_plain(node.name)}'; these are the layers' laws."]
+    lines = [f"# A spec has no words for '{commented(node.name)}'; these are the layers' laws."]
     for layer in scales.values():
         laws = ", ".join(f"{key} = {value}" for key, value in _laws(layer, orthogonal))
-        lines.append(f"# {_plain(layer.name)}: {laws}")
+        lines.append(f"# {commented(layer.name)}: {laws}")
     return "\n".join(lines) + "\n"
 
 
-def _plain(name: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in name)
+def _called(function: ActivationFunction) -> str:
+    """The function's label, with all the digits of its parameters where the label drops some."""
+    if parse_activation(function.label) == function:
+        return function.label
+    return f"{function.name}({', '.join(map(repr, function.parameters))})"
 
 
 def _text(value: str) -> str:
-    """A TOML basic string: JSON's escapes are a subset of TOML's."""
-    return json.dumps(value, ensure_ascii=False)
+    """A TOML basic string: JSON's escapes are a subset of TOML's, which escapes DEL as well."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

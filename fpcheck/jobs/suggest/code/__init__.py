@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib import resources
 from itertools import groupby
@@ -11,25 +12,29 @@ from fpcheck.jobs.suggest.result import SuggestedLayer
 
 FRAMEWORKS = ("pytorch", "keras", "jax")
 DIGITS = 8
+LSUV_REMARK = "\n# LSUV's scales are those of one draw on the inputs; in a deep network another draw may stray."
 
 
 def framework_code(
-    framework: str, model: str, scales: Sequence[SuggestedLayer], *, orthogonal: bool
+    framework: str, model: str, scales: Sequence[SuggestedLayer], *, method: str
 ) -> str:
     """The Python source of `initialise(...)` for pytorch, keras or jax.
 
-    model: its name. scales: one layer for every weight tensor, in order.
+    model: its name. scales: one layer for every weight tensor, in order. method: normal,
+    orthogonal or lsuv.
     """
     text = resources.files(__package__).joinpath(f"{framework}.txt").read_text("utf-8")
     filled = {
-        "{version}": __version__,
-        "{model}": " ".join(model.split()),
-        "{rows}": "\n".join(_rows(scales)),
-        "{orthogonal}": str(orthogonal),
+        "version": __version__,
+        "model": commented(model),
+        "rows": "\n".join(_rows(scales)),
+        "orthogonal": str(method != "normal"),
+        "remark": LSUV_REMARK if method == "lsuv" else "",
     }
-    for key, value in filled.items():
-        text = text.replace(key, value)
-    return text
+    # In one pass: a name may hold another one's braces.
+    return re.sub(
+        r"\{(version|model|rows|orthogonal|remark)\}", lambda found: filled[found[1]], text
+    )
 
 
 def number(value: float) -> str:
@@ -41,7 +46,7 @@ def _rows(scales: Sequence[SuggestedLayer]) -> list[str]:
     """A line for every run of equal layers."""
     lines = []
     for row, run in groupby(scales, key=_row):
-        names = [_commented(layer.name) for layer in run]
+        names = [_short(layer.name) for layer in run]
         if len(names) == 1:
             lines.append(f"    {row},  # {names[0]}")
         else:
@@ -54,7 +59,11 @@ def _row(layer: SuggestedLayer) -> str:
     return f"({layer.fan_in}, {layer.units}, {scales})"
 
 
-def _commented(name: str) -> str:
-    """The layer's name as it may stand in a comment: on one line, and short."""
-    shown = "".join(c if c.isprintable() else "?" for c in name)
+def commented(name: str) -> str:
+    """The name as it may stand in a comment, of Python as of TOML: on one line, and printable."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(name.split()))
+
+
+def _short(name: str) -> str:
+    shown = commented(name)
     return shown if len(shown) <= 40 else f"{shown[:37]}..."
