@@ -41,6 +41,9 @@ FINEST = 1e-6  # behind a norm q is exact but for its epsilon: no deviation belo
 # Where the contrast may be this small it may be 0 too: a layer of few active units maps whole cones
 # of inputs onto one direction, which no law of the logarithm foresees.
 LEAST_CONTRAST = 1e-3
+# Beyond a standard deviation of 30 in a logarithm a range says nothing.
+MOST_VARIANCE = 1e3
+ROUNDING = 1e-5  # of each end: a norm's epsilon and the steps of q, where nothing else has a width
 NO_RANGE = (None, None)
 
 
@@ -210,10 +213,13 @@ def _collected(laws: Mapping[str, LayerLaws]) -> NetworkLaws:
 
 def _ranges(names: tuple[str, ...], laws: NetworkLaws, tail: float) -> dict[str, LayerBand]:
     """The bands by the laws, each quantity of all layers at once."""
-    q, contrast, gradient = (_by_name(x, tail) for x in (laws.q, laws.contrast, laws.gradient))
-    low, high = beta_range(laws.active.mean, laws.active.variance, tail)
-    shares = zip(laws.active.mean.tolist(), low.tolist(), high.tolist(), strict=True)
-    active = dict(zip(laws.active.names, shares, strict=True))
+    q, contrast, gradient = (
+        _by_name(_told(x), tail) for x in (laws.q, laws.contrast, laws.gradient)
+    )
+    told = _told(laws.active)
+    low, high = beta_range(told.mean, told.variance, tail)
+    shares = zip(told.mean.tolist(), low.tolist(), high.tolist(), strict=True)
+    active = dict(zip(told.names, shares, strict=True))
     out = {}
     for name in names:
         below, above = contrast.get(name, NO_RANGE)
@@ -239,4 +245,14 @@ def _ranges(names: tuple[str, ...], laws: NetworkLaws, tail: float) -> dict[str,
 def _by_name(laws: Laws, tail: float) -> dict[str, tuple[float, float]]:
     spread = np.maximum(laws.variance, FINEST**2)
     low, high = log_gamma_range(laws.mean, spread, laws.third, tail)
+    low, high = low * (1.0 - ROUNDING), high * (1.0 + ROUNDING)
     return dict(zip(laws.names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+
+
+def _told(laws: Laws) -> Laws:
+    """The laws that are numbers and say anything."""
+    with np.errstate(invalid="ignore"):
+        finite = np.isfinite(laws.mean) & np.isfinite(laws.third)
+        kept = np.flatnonzero(finite & (laws.variance < MOST_VARIANCE))
+    names = tuple(laws.names[i] for i in kept)
+    return Laws(names, laws.mean[kept], laws.variance[kept], laws.third[kept])

@@ -57,6 +57,7 @@ class ChainNoise:
     active: Expansions
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is no number any more has no band
 def chain_noise(chain: Chain, inputs: Inputs, outputs: int) -> ChainNoise | None:
     """The noise of every layer; None where an activation has no expansion at its q."""
     found = unit_expansions(chain)
@@ -70,6 +71,7 @@ def chain_noise(chain: Chain, inputs: Inputs, outputs: int) -> ChainNoise | None
     return ChainNoise(chain, ahead, back, active)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def chain_laws(noise: ChainNoise, inputs: Inputs, names: tuple[str, ...]) -> NetworkLaws:
     """The laws of a plain chain's layers, as `finite_width` has them of any layer."""
     chain, ahead, back = noise.chain, noise.ahead, noise.back

@@ -29,7 +29,8 @@ class Few:
         return Few(self.terms + other.terms)
 
 
-Coefficients: TypeAlias = NDArray[np.float64]
+# In single precision: there are as many coefficients as layers behind, times layers.
+Coefficients: TypeAlias = NDArray[np.float32]
 Deviation: TypeAlias = Coefficients | Few
 NONE = Few(())
 
@@ -47,13 +48,13 @@ class Sources:
 
     def combined(self, parts: Iterable[tuple[float, Deviation]]) -> Coefficients:
         """The sum of factors times deviations."""
-        total = np.zeros(self.count)
+        total = np.zeros(self.count, dtype=np.float32)
         for factor, part in parts:
             if isinstance(part, Few):
                 for source, size in part.terms:
                     total[source] += factor * size
             elif factor:
-                total[: len(part)] += factor * part
+                total[: len(part)] += np.float32(factor) * part
         return total
 
 

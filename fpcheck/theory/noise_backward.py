@@ -33,8 +33,8 @@ from fpcheck.network.skeleton import (
     Transpose,
 )
 from fpcheck.theory.layer_scales import LayerScale
-from fpcheck.theory.noise import NONE, Deviation
-from fpcheck.theory.noise_state import Forward
+from fpcheck.theory.noise import NONE, Deviation, variance
+from fpcheck.theory.noise_state import MOST_FOLLOWED, Forward
 from fpcheck.theory.positions import tap_shares
 from fpcheck.theory.quadrature import Array
 from fpcheck.theory.recursion_state import Moments, UnitMoments
@@ -82,10 +82,18 @@ def backward(
         if len(parts) < expected or node.name not in ahead.nodes:
             continue
         total = _added(parts, node.name, ahead)
+        if not _followed(total):
+            continue
         found[node.name] = total
         for source, part in _passed(node, total, network, scales, known, ahead):
             arriving.setdefault(source, []).append(part)
     return found
+
+
+def _followed(total: Gradient) -> bool:
+    """`noise_state.followed` of gradients."""
+    numbers = (variance(total.deviation), total.drift, total.skew)
+    return total.log_square < math.inf and all(abs(x) < MOST_FOLLOWED for x in numbers)
 
 
 def _consumer_counts(network: Network) -> dict[str, int]:
@@ -226,8 +234,8 @@ def _through_activation(
                 (1.0, ahead.sources.fresh(math.sqrt(noise + _wider(together) - together))),
             ]
         ),
-        total.drift + slope.drift + along / units - noise / 2.0 - together**2 / 12.0,
-        total.skew - together**2,
+        total.drift + slope.drift + along / units - noise / 2.0 - together * together / 12.0,
+        total.skew - together * together,
         min(
             1.0,
             slope.kept**2 * total.alignment
@@ -253,8 +261,7 @@ def _through_rescaling(
     before, after = moments
     if before.growth is None or after.growth is None or before.growth == -math.inf:
         return []
-    gain = math.exp(after.growth - before.growth)
-    moved = _times(total, gain)
+    moved = replace(total, log_square=total.log_square + after.growth - before.growth)
     if not isinstance(node, LayerNorm | RMSNorm | GroupNorm):
         return [(name, moved)]
     noise = ahead.nodes[name]

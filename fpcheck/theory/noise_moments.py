@@ -113,6 +113,7 @@ def _bent_pair_noise(f: ActivationFunction, q_steps: int, steps: int) -> PairNoi
 
 
 @lru_cache(maxsize=4096)
+@np.errstate(over="ignore", invalid="ignore")  # at the ends of the numbers there is no expansion
 def _unit_noise(f: ActivationFunction, q_steps: int) -> UnitNoise | None:
     q = math.exp(q_steps * LOG_Q_STEP)
     x, weights = gaussian_rule(q, f.kinks, feature_scale(f))
@@ -164,6 +165,7 @@ def _plane() -> tuple[Array, Array, Array, Array]:
 
 
 @lru_cache(maxsize=4096)
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def _pair_noise(f: ActivationFunction, q_steps: int, contrast_steps: int) -> PairNoise | None:
     q, contrast = math.exp(q_steps * LOG_Q_STEP), math.exp(contrast_steps * LOG_CONTRAST_STEP)
     zs, ws, zt, wt = _plane()
@@ -181,6 +183,9 @@ def _pair_noise(f: ActivationFunction, q_steps: int, contrast_steps: int) -> Pai
     own = float(ws @ (u @ (wt * (zt * zt - 1.0)))) / (math.sqrt(2.0) * mean)
     total = float(ws @ ((u * u) @ wt)) / mean**2 - 1.0
     mean_v = float(ws @ (v @ wt))
+    size = float(ws @ ((v * v) @ wt)) / mean_v**2 - 1.0
+    if not (total < MOST_TOTAL and size < MOST_TOTAL):
+        return None
     rest = math.sqrt(max(0.0, total - common.total - own * own))
     # The variances of the pair's mean and half difference, q - D/2 and D/2, D = q contrast.
     by_mean, by_difference = common.elasticity, own / math.sqrt(2.0)
@@ -194,7 +199,7 @@ def _pair_noise(f: ActivationFunction, q_steps: int, contrast_steps: int) -> Pai
         by_contrast=by_difference - part * by_mean,
         by_q=by_mean * (1.0 + part),
         bend=0.0,
-        size=float(ws @ ((v * v) @ wt)) / mean_v**2 - 1.0,
+        size=size,
         both=float(ws @ ((u * v) @ wt)) / (mean * mean_v) - 1.0,
         slope_kept=kept / full if full > 0.0 else 1.0,
     )

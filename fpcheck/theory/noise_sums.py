@@ -10,6 +10,7 @@ import math
 from dataclasses import replace
 
 from fpcheck.theory.noise import NONE, Deviation
+from fpcheck.theory.noise_activation import settled
 from fpcheck.theory.noise_state import Forward, Noise, pairs_shared, shared
 from fpcheck.theory.recursion_state import UnitMoments
 
@@ -18,6 +19,8 @@ Terms = list[tuple[Noise, UnitMoments]]
 
 def summed_noise(terms: Terms, after: UnitMoments, out: Forward) -> Noise:
     """The noise of a sum of independent terms."""
+    if not all(noise.modes is not None for noise, _ in terms):
+        terms = [(settled(noise, m, out), m) for noise, m in terms]
     noises = [noise for noise, _ in terms]
     first = noises[0]
     shares = [m.q / after.q if after.q > 0.0 else 0.0 for _, m in terms]
@@ -52,7 +55,7 @@ def summed_noise(terms: Terms, after: UnitMoments, out: Forward) -> Noise:
 
 def concatenated_noise(terms: Terms, after: UnitMoments, out: Forward) -> Noise:
     """The noise of units of several kinds side by side."""
-    noises = [noise for noise, _ in terms]
+    noises = [settled(noise, m, out) for noise, m in terms]
     units = sum(noise.units for noise in noises)
     parts = [noise.units / units * (m.q / after.q if after.q > 0.0 else 0.0) for noise, m in terms]
     gap = after.q - after.k

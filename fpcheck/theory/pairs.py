@@ -29,7 +29,9 @@ from fpcheck.theory.quadrature import (
 )
 
 RELU = activation("relu")
-LINEAR_FROM = 1e26  # variance where what differs from the asymptote is below 1e-13 of the whole
+# Variances where what differs from the asymptote is below 1e-13 of the whole: by 1 / sqrt(q), but by
+# 1 / q in the moment of a function that comes to its asymptote on both sides.
+LINEAR_FROM, MOMENT_LINEAR_FROM = 1e26, 1e13
 FAR = 1e3  # where a function that becomes linear has its last slope
 
 
@@ -73,7 +75,9 @@ def _by_quadrature(f: ActivationFunction, q1: float, q2: float, c: float, slope:
     p = piecewise_linear.pieces(f)
     if p is not None:
         return shared_expectation(p, q1, q2, c, slope=slope)
-    if f.name in LINEAR_AT_INFINITY and min(q1, q2) > LINEAR_FROM:
+    both_sides = f.name in LINEAR_AT_INFINITY and f.name not in ("elu", "selu")
+    linear_from = MOMENT_LINEAR_FROM if both_sides and not slope else LINEAR_FROM
+    if f.name in LINEAR_AT_INFINITY and min(q1, q2) > linear_from:
         gain = float(f.derivative(np.array([FAR]))[0]) ** 2
         return gain * (pair_slope_moment if slope else pair_moment)(RELU, q1, q2, c)
     g = f.derivative if slope else f.phi

@@ -12,7 +12,7 @@ from fpcheck.jobs.suggest.result import SuggestedLayer
 
 FRAMEWORKS = ("pytorch", "keras", "jax")
 DIGITS = 8
-LSUV_REMARK = "\n# LSUV's scales are those of one draw on the inputs; in a deep network another draw may stray."
+LSUV_REMARK = "\n# LSUV's scales are those of one draw on the inputs: deep networks may stray."
 
 
 def framework_code(
