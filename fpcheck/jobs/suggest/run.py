@@ -137,7 +137,11 @@ def _network(subject: Subject) -> Network:
             )
         raise UnsupportedOperationError(subject.no_network, where=where, hint=subject.hint)
     if subject.partial is not None:
-        raise UnsupportedOperationError(subject.partial.skipped, where=where)
+        raise UnsupportedOperationError(
+            subject.partial.skipped,
+            where=where,
+            hint="a spec describes the whole: --spec FILE; `fpcheck analyze` measures the part",
+        )
     if network.skeleton.black_box or not layers(network.skeleton):
         raise UnsupportedOperationError("there is no dense or convolutional layer", where=where)
     return network
