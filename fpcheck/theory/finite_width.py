@@ -17,6 +17,9 @@ from fpcheck.network.layers import Layer, layers
 from fpcheck.network.network import Network
 from fpcheck.theory.layer_scales import LayerScale
 from fpcheck.theory.network_laws import (
+    BENT_NOTHING,
+    MOST_BENT,
+    MOST_SCATTER,
     MOST_WITHIN,
     PAIR_SKEWNESS,
     Laws,
@@ -29,7 +32,7 @@ from fpcheck.theory.noise_backward import Gradient, backward
 from fpcheck.theory.noise_chain import plain_chain
 from fpcheck.theory.noise_forward import forward
 from fpcheck.theory.noise_moments import unit_noise
-from fpcheck.theory.noise_state import Forward, Inputs, Noise, widening
+from fpcheck.theory.noise_state import Forward, Inputs, Noise, skewing, widening
 from fpcheck.theory.quantiles import beta_range, log_gamma_range
 from fpcheck.theory.recursion_state import Moments, UnitMoments
 
@@ -49,7 +52,10 @@ NO_RANGE = (None, None)
 
 @dataclass(frozen=True, slots=True)
 class LayerBand:
-    """The ranges of one layer; None where infinite width says nothing."""
+    """The ranges of one layer; None where infinite width, or its first orders, say nothing.
+
+    gradient_norm: at infinite width. active_fraction: the mean over inputs whose q scatters.
+    """
 
     name: str
     q_low: float | None = None
@@ -116,13 +122,14 @@ class Law:
 
 @dataclass(frozen=True, slots=True)
 class LayerLaws:
-    """The laws of a layer's q, contrast, squared gradient per unit, and active share.
+    """The laws of a layer's q, contrast (`NetworkLaws`), squared gradient a unit, active share.
 
     None where infinite width says nothing. gradient_norm: at infinite width.
     """
 
     q: Law | None = None
     contrast: Law | None = None
+    distant: Law | None = None
     gradient: Law | None = None
     active: Law | None = None
     gradient_norm: float | None = None
@@ -142,9 +149,11 @@ def _laws(
         spread = variance(gradient.deviation)
         norm = math.exp(0.5 * per_unit)
         squared = Law(per_unit + gradient.drift, spread, gradient.skew)
+    contrast, distant = _contrast_law(m, noise, ahead)
     return LayerLaws(
         q=_q_law(m, noise, ahead),
-        contrast=_contrast_law(m, noise, ahead),
+        contrast=contrast,
+        distant=distant,
         gradient=squared,
         active=_active_law(layer, m, noise, ahead),
         gradient_norm=norm,
@@ -157,16 +166,20 @@ def _q_law(m: UnitMoments, noise: Noise, ahead: Forward) -> Law:
     if noise.modes is not None:
         own = 2.0 * variance(noise.modes[1])
         parts.append((math.sqrt(2.0) * widening(own), noise.modes[1]))
-        third -= own * own
+        third -= skewing(own)
     spread = variance(ahead.sources.combined(parts))
     level = math.log(m.q) + math.log1p(max(-0.9, noise.shift))
     return Law(level - spread / 2.0 - third / 6.0, spread, third)
 
 
-def _contrast_law(m: UnitMoments, noise: Noise, ahead: Forward) -> Law | None:
+def _contrast_law(
+    m: UnitMoments, noise: Noise, ahead: Forward
+) -> tuple[Law, Law] | tuple[None, None]:
     contrast = 1.0 - m.correlation
     if ahead.inputs.count < 2 or not contrast > 0.0 or noise.modes is None:
-        return None
+        return None, None
+    if noise.units * noise.places < 2:  # two numbers' cosine is 1 or -1
+        return None, None
     before: list[tuple[float, Deviation]] = [(1.0, noise.difference), (-1.0, noise.size)]
     # One pair's contrast has variance (1 + c)^2 / N, of which 1 comes with y_2 of its two inputs.
     single = math.sqrt(max(0.0, (2.0 - contrast) ** 2 - 1.0))
@@ -181,7 +194,10 @@ def _contrast_law(m: UnitMoments, noise: Noise, ahead: Forward) -> Law | None:
     within = min(MOST_WITHIN, max(0.0, noise.pair_single - common))
     mean = math.log(contrast) + noise.pair_shift + 0.5 * (within - (spread - common))
     third = noise.difference_skew - (spread - common) ** 2 - PAIR_SKEWNESS * spread**1.5
-    return Law(mean, spread, third)
+    of_pairs = 2.0 * variance(noise.pair[0]) + single**2 * variance(noise.pair[1])
+    of_size = 2.0 * variance(noise.modes[1])
+    upwards = max(0.0, of_size * of_size - of_pairs * of_pairs)
+    return Law(mean, spread, third), Law(mean, spread, upwards)
 
 
 def _active_law(layer: Layer, m: UnitMoments, noise: Noise, ahead: Forward) -> Law | None:
@@ -191,7 +207,11 @@ def _active_law(layer: Layer, m: UnitMoments, noise: Noise, ahead: Forward) -> L
     active = unit.active
     own = zip((*active.modes, active.rest), noise.modes, strict=True)
     spread = variance(ahead.sources.combined([(active.elasticity, noise.size), *own]))
-    mean = min(1.0, active.mean)
+    # The mean share over inputs whose q scatters, to second order.
+    bent = 0.5 * active.curvature * noise.single
+    if not abs(bent) < (MOST_BENT if noise.single < MOST_SCATTER else BENT_NOTHING):
+        return None
+    mean = min(1.0, max(0.0, active.mean * (1.0 + active.elasticity * noise.shift + bent)))
     return Law(mean, mean * mean * spread)
 
 
@@ -205,6 +225,7 @@ def _collected(laws: Mapping[str, LayerLaws]) -> NetworkLaws:
     return NetworkLaws(
         q=gathered({name: law.q for name, law in laws.items()}),
         contrast=gathered({name: law.contrast for name, law in laws.items()}),
+        distant=gathered({name: law.distant for name, law in laws.items()}),
         gradient=gathered({name: law.gradient for name, law in laws.items()}),
         active=gathered({name: law.active for name, law in laws.items()}),
         gradient_norms={name: norm for name, norm in norms if norm is not None},
@@ -213,8 +234,8 @@ def _collected(laws: Mapping[str, LayerLaws]) -> NetworkLaws:
 
 def _ranges(names: tuple[str, ...], laws: NetworkLaws, tail: float) -> dict[str, LayerBand]:
     """The bands by the laws, each quantity of all layers at once."""
-    q, contrast, gradient = (
-        _by_name(_told(x), tail) for x in (laws.q, laws.contrast, laws.gradient)
+    q, contrast, distant, gradient = (
+        _by_name(_told(x), tail) for x in (laws.q, laws.contrast, laws.distant, laws.gradient)
     )
     told = _told(laws.active)
     low, high = beta_range(told.mean, told.variance, tail)
@@ -223,6 +244,8 @@ def _ranges(names: tuple[str, ...], laws: NetworkLaws, tail: float) -> dict[str,
     out = {}
     for name in names:
         below, above = contrast.get(name, NO_RANGE)
+        if above is not None and name in distant:
+            above = max(above, distant[name][1])
         q_low, q_high = q.get(name, NO_RANGE)
         slope_low, slope_high = gradient.get(name, NO_RANGE)
         share, share_low, share_high = active.get(name, (None, None, None))

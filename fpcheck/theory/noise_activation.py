@@ -16,6 +16,7 @@ from fpcheck.theory.noise_state import (
     mode_variance,
     pairs_shared,
     shared,
+    skewing,
     widening,
 )
 from fpcheck.theory.recursion_state import UnitMoments
@@ -72,7 +73,7 @@ def settled(noise: Noise, before: UnitMoments, out: Forward) -> Noise:
         size=out.sources.combined([(1.0, noise.size), (math.sqrt(2.0) * widening(own), square)]),
         modes=None,
         single=noise.single + left * unit.square.total / noise.units,
-        skew=noise.skew - own * own,
+        skew=noise.skew - skewing(own),
     )
     return _pair_activated(LINEAR, new, noise, before, out)
 

@@ -209,7 +209,7 @@ def _expansions(table: Array) -> Expansions:
 
 
 def _columns(rows: Sequence[Row], numbers: Callable[[Row], list[float]], size: int) -> Array:
-    """The `size` numbers of every row, (size, rows); of equal rows, which are one object, made once."""
+    """The `size` numbers of every row, (size, rows); of equal rows (one object) made once."""
     places: dict[int, int] = {}
     distinct: list[list[float]] = []
     index = []

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fpcheck.theory.noise_chain import MODES, Chain, Expansions, Pairs, pair_numbers
 from fpcheck.theory.noise_activation import MOST_PAIR_SPREAD, MOST_SPREAD
+from fpcheck.theory.noise_chain import MODES, Chain, Expansions, Pairs, pair_numbers
 from fpcheck.theory.noise_forward import LEAST_LEFT
 from fpcheck.theory.noise_state import Inputs
 from fpcheck.theory.quadrature import Array

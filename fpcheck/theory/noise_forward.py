@@ -92,7 +92,9 @@ def _step(
     match node:
         case Dense() | Conv() | ConvTranspose():
             units = shape[-1] if isinstance(node, Dense) else shape[0]
-            new = replace(settled(noise, before, out), units=units, places=math.prod(shape) // units)
+            new = replace(
+                settled(noise, before, out), units=units, places=math.prod(shape) // units
+            )
             return _linear(new, after, scales[node.name], out)
         case Activation():
             return activated(node, noise, before, after, out)
@@ -144,4 +146,3 @@ def _fresh_units(
     own = out.sources.fresh(math.sqrt(single / n))
     more = out.sources.fresh(math.sqrt(pairs_shared(noise, out.inputs) / n))
     return tuple(modes), (scatter, own, more)
-

@@ -130,6 +130,14 @@ def mode_variance(coefficients: Sequence[float], parts: Sequence[float], units: 
     return math.fsum(a * a * part for a, part in zip(coefficients, parts, strict=True)) / units
 
 
+def skewing(s: float) -> float:
+    """By what the third cumulant of log x is below 0, for a gamma x of variance s by its square.
+
+    -polygamma(2, 1 / s) = s^2 + s^3 + s^4 / 2 up to s^6.
+    """
+    return s * s * (1.0 + s + 0.5 * s * s)
+
+
 def widening(variance_by_square: float) -> float:
     """By what factor the standard deviation of log x exceeds that of x / E x, for a gamma x."""
     s = variance_by_square

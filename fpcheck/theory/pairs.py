@@ -29,8 +29,8 @@ from fpcheck.theory.quadrature import (
 )
 
 RELU = activation("relu")
-# Variances where what differs from the asymptote is below 1e-13 of the whole: by 1 / sqrt(q), but by
-# 1 / q in the moment of a function that comes to its asymptote on both sides.
+# Variances where what differs from the asymptote is below 1e-13 of the whole: by 1 / sqrt(q), but
+# by 1 / q in the moment of a function that comes to its asymptote on both sides.
 LINEAR_FROM, MOMENT_LINEAR_FROM = 1e26, 1e13
 FAR = 1e3  # where a function that becomes linear has its last slope
 

@@ -55,6 +55,7 @@ def uniform(shape: Shape, q: float, k: float, mean: float) -> Positions:
     return Positions(np.full(shape, q), np.full(shape, k), own, cross)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is no number any more is told by the caller
 def convolved(
     p: Positions, node: Conv | ConvTranspose, shape: Shape, sigma_w2: float, sigma_b2: float
 ) -> Positions:

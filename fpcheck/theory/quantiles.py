@@ -18,7 +18,15 @@ def log_gamma_range(mean: Array, variance: Array, third: Array, tail: float) -> 
 
     mean, variance, third: (n,), the first cumulants of log x, whose law is that of a + b log G, G a
     gamma variable: exact for the mean square of Gaussian variables, and normal without skewness.
+    With third > 0, b < 0: x is as the inverse of such a mean.
     """
+    low, high = _log_range(np.where(third > 0.0, -mean, mean), variance, -np.abs(third), tail)
+    low, high = np.where(third > 0.0, -high, low), np.where(third > 0.0, -low, high)
+    return np.exp(np.minimum(low, LARGEST_LOG)), np.exp(np.minimum(high, LARGEST_LOG))
+
+
+def _log_range(mean: Array, variance: Array, third: Array, tail: float) -> tuple[Array, Array]:
+    """The range of log x, third <= 0."""
     from scipy.special import digamma, ndtri, polygamma
 
     spread = np.sqrt(np.maximum(variance, 0.0))
@@ -32,8 +40,7 @@ def log_gamma_range(mean: Array, variance: Array, third: Array, tail: float) -> 
     low, high = (offset + scale * log for log in _log_gamma_quantiles(shape, tail))
     plain = third >= -SYMMETRIC * cubed
     reach = -ndtri(tail) * spread
-    low, high = np.where(plain, mean - reach, low), np.where(plain, mean + reach, high)
-    return np.exp(np.minimum(low, LARGEST_LOG)), np.exp(np.minimum(high, LARGEST_LOG))
+    return np.where(plain, mean - reach, low), np.where(plain, mean + reach, high)
 
 
 def _log_gamma_quantiles(shape: Array, tail: float) -> tuple[Array, Array]:
