@@ -16,6 +16,7 @@ from fpcheck.cli.inspect import inspect
 from fpcheck.cli.new import new
 from fpcheck.cli.report import report
 from fpcheck.cli.screen import show
+from fpcheck.cli.suggest import suggest
 from fpcheck.cli.warm import warm
 from fpcheck.core.errors import UsageError
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (analyze, inspect, explain, new, report, warm, bench):
+for command in (analyze, inspect, suggest, explain, new, report, warm, bench):
     app.command()(command)
 
 

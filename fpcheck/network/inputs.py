@@ -70,6 +70,17 @@ class InputLaw:
         return f"sphere of radius {values['radius']:g}" if values else "sphere of radius sqrt(n)"
 
 
+def second_moment(law: InputLaw, n: int) -> float:
+    """E x_i^2 of one entry of a row of `n` entries."""
+    values = law.parameters
+    if law.law == "normal":
+        return values["mean"] ** 2 + values["std"] ** 2
+    if law.law == "uniform":
+        low, high = values["low"], values["high"]
+        return (low * low + low * high + high * high) / 3.0
+    return values.get("radius", math.sqrt(n)) ** 2 / n
+
+
 def draw_inputs(
     law: InputLaw, n: int, shape: tuple[int, ...], rng: np.random.Generator
 ) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from fpcheck.network.skeleton import (
     BatchNorm,
     Conv,
     Dense,
+    GroupNorm,
     LayerNorm,
+    RMSNorm,
+    Scale,
     Shape,
     Skeleton,
     fan_in,
@@ -30,8 +34,8 @@ class Layer:
     """A Dense or Conv node and what follows it up to its activation.
 
     `preactivation` names the node whose value enters the activation function (the node itself,
-    or the norms and sums behind it); `postactivation` the node that holds its result, which is
-    the same one where the layer is linear.
+    or the norms, scalings and sums behind it); `postactivation` the node that holds its result,
+    which is the same one where the layer is linear.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Layer:
     postactivation: str
 
 
+@lru_cache(maxsize=8)
 def layers(skeleton: Skeleton) -> tuple[Layer, ...]:
     """The layers of the skeleton in topological order."""
     behind = _behind(skeleton)
@@ -98,6 +103,6 @@ def _behind(skeleton: Skeleton) -> dict[str, Behind]:
             (after,) = consumers
             if isinstance(after, Activation):
                 found[node.name] = (node.name, after.function, after.name)
-            elif isinstance(after, BatchNorm | LayerNorm | Add):
+            elif isinstance(after, BatchNorm | LayerNorm | RMSNorm | GroupNorm | Scale | Add):
                 found[node.name] = found[after.name]
     return found

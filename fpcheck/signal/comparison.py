@@ -64,7 +64,7 @@ def contrast_left(first: Row, last: Row) -> tuple[float | None, float | None, fl
 
 def triple(row: Row, key: str) -> tuple[float, float, float]:
     """(value, low, high); an end that is not finite is an open one, a missing value is NaN."""
-    value, low, high = row[key], row[f"{key}_low"], row[f"{key}_high"]
+    value, low, high = row.get(key), row.get(f"{key}_low"), row.get(f"{key}_high")
     return (
         math.nan if value is None else value,
         0.0 if low is None else low,
@@ -86,7 +86,7 @@ def first_crossing(code: str, judged: list[Judged], limit: float, passed: str) -
     )  # fmt: skip
 
 
-def listed(code: str, judged: list[Judged], limit: float, passed: str) -> Iterator[Finding]:
+def listed(code: str, judged: list[Judged], limit: float | None, passed: str) -> Iterator[Finding]:
     """The worst fails one by one; or what is undecided; or one pass for all layers."""
     if not judged:
         yield skipped(code, "there is nothing to compare with the first layer")
@@ -110,7 +110,7 @@ def listed(code: str, judged: list[Judged], limit: float, passed: str) -> Iterat
     )  # fmt: skip
 
 
-def _found(code: str, each: Judged, where: str, more: str, limit: float) -> Finding:
+def _found(code: str, each: Judged, where: str, more: str, limit: float | None) -> Finding:
     return finding(
         code, each.outcome, where=where, message=each.message + more, status="sampled",
         found=each.found, low=each.low, high=closed(each.high), limit=limit,

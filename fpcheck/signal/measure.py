@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,17 +14,21 @@ from fpcheck.network.layers import layers
 from fpcheck.network.network import Network
 from fpcheck.network.program import backward, trace
 from fpcheck.network.skeleton import Activation
+from fpcheck.signal.gain import gains
+from fpcheck.signal.input_moments import input_moments, input_scatter
+from fpcheck.signal.length import length_map
 from fpcheck.signal.prediction import predict
-from fpcheck.signal.result import MeasuredResult, SignalResult
+from fpcheck.signal.result import MeasuredResult, NoVariance, SignalResult, Skipped, TheoryResult
+from fpcheck.signal.row_moments import RowMoments
 from fpcheck.signal.singular_values import jacobian_spectrum
 from fpcheck.signal.statistics import (
     LayerStatistics,
-    RowStatistics,
+    chance_spreads,
     measured_input,
     measured_layer,
 )
+from fpcheck.signal.survival import sparse_survival
 from fpcheck.theory.layer_scales import LayerLaws
-from fpcheck.theory.propagation import UnitMoments
 from fpcheck.theory.quadrature import Array
 
 # Rows that pass at once, fewer where a network's values and gradients would not fit; always even,
@@ -56,24 +61,49 @@ def measure(
     chosen = inputs[rng.permutation(len(inputs))[: settings.samples]]
     with np.errstate(all="ignore"):  # a network that overflows is a finding, not a warning
         measured = _measured(network, chosen, source, rng, monitor)
+        theory = _theory(network, chosen, layer_laws)
+        expected = _mean_square(network, theory) if isinstance(theory, TheoryResult) else None
         return SignalResult(
-            theory=predict(network, input_moments(chosen), layer_laws),
+            theory=theory,
             measured=measured,
-            jacobian=jacobian_spectrum(network, chosen, monitor),
+            jacobian=jacobian_spectrum(network, chosen, monitor, expected),
         )
 
 
-def input_moments(inputs: Array) -> UnitMoments:
-    """The moments over entries of the inputs, k over neighbouring pairs (0 for a single input).
+def _theory(
+    network: Network, inputs: Array, laws: LayerLaws | None
+) -> TheoryResult | NoVariance | Skipped:
+    """The prediction, with the gains and the chances that follow from it."""
+    theory = predict(
+        network,
+        input_moments(inputs),
+        laws,
+        inputs=len(inputs),
+        scatter=input_scatter(inputs),
+    )
+    if isinstance(theory, Skipped):
+        length = length_map(network, inputs, laws)
+        return theory if length is None else NoVariance(theory.skipped, length)
+    return replace(
+        theory,
+        gains=gains(network.skeleton, theory),
+        survival=sparse_survival(network, theory, laws),
+    )
 
-    inputs: (n, *input shape).
+
+def _mean_square(network: Network, theory: TheoryResult) -> float | None:
+    """E s^2 of the input-output Jacobian's singular values at infinite width, where it is known.
+
+    chi_1 from layer to layer multiplies up to the growth of a difference's mean square over the
+    units. A mean over the outputs becomes one over the singular values by n_out / min(n_in, n_out).
     """
-    rows = inputs.reshape(len(inputs), -1)
-    pairs = len(rows) // 2
-    q = float(np.mean(rows * rows))
-    products = rows[0 : 2 * pairs : 2] * rows[1 : 2 * pairs : 2]
-    k = float(np.mean(products)) if pairs else 0.0
-    return UnitMoments(q=q, k=min(q, max(-q, k)), mean=float(np.mean(rows)))
+    if layers(network.skeleton)[-1].preactivation != network.skeleton.nodes[-1].name:
+        return None
+    factors = [layer.chi1 for layer in theory.layers]
+    if any(factor is None for factor in factors):
+        return None
+    n_in, n_out = network.program.input_size, network.program.output_size
+    return math.prod(f for f in factors if f is not None) * n_out / min(n_in, n_out)
 
 
 def _measured(
@@ -83,7 +113,7 @@ def _measured(
     program = network.program
     stack = layers(network.skeleton)
     gathered = [LayerStatistics(layer) for layer in stack]
-    at_input = RowStatistics()
+    at_input = RowMoments()
     first, last = network.skeleton.nodes[0].name, network.skeleton.nodes[-1].name
     gradient = _gradient_status(network)
     rows_at_once = block_rows(network)
@@ -106,7 +136,8 @@ def _measured(
         inputs=len(inputs),
         input=measured_input(at_input),
         layers=tuple(
-            measured_layer(each, hidden=i < len(gathered) - 1) for i, each in enumerate(gathered)
+            measured_layer(each, i < len(gathered) - 1, chance)
+            for i, (each, chance) in enumerate(zip(gathered, chance_spreads(stack), strict=True))
         ),
         gradient=gradient,
     )

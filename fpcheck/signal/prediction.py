@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from fpcheck.core.intervals import Z95
 from fpcheck.network.layers import Layer, layers
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Conv
 from fpcheck.signal.result import PredictedLayer, Skipped, TheoryResult
 from fpcheck.signal.stack import Stack, chi1_error, typical_stack
+from fpcheck.signal.unequal import unequal_layers
 from fpcheck.theory.correlation_map import (
     CRITICAL_BAND,
     CorrelationMap,
@@ -20,9 +23,11 @@ from fpcheck.theory.correlation_map import (
     stable_correlation,
     usable_depth,
 )
+from fpcheck.theory.finite_width import LayerBand, bands
 from fpcheck.theory.heavy_tails import NO_VARIANCE
-from fpcheck.theory.layer_scales import LayerLaws, LayerScale, layer_scales, relative_error
+from fpcheck.theory.layer_scales import LayerLaws, LayerScale, layer_scales
 from fpcheck.theory.propagation import Moments, NotKnown, UnitMoments, propagate
+from fpcheck.theory.tail_index import tail_index
 from fpcheck.theory.variance_map import (
     FixedPoint,
     depth_scale,
@@ -31,13 +36,21 @@ from fpcheck.theory.variance_map import (
     settled,
 )
 
+LEAST_INDEX = 2.0  # a tail index below it means that there is no variance
+
 
 def predict(
-    network: Network, start: UnitMoments, laws: LayerLaws | None = None
+    network: Network,
+    start: UnitMoments,
+    laws: LayerLaws | None = None,
+    *,
+    inputs: int = 1,
+    scatter: tuple[float, float] | None = None,
 ) -> TheoryResult | Skipped:
     """What the theory of infinite width says of the network on inputs with the moments `start`.
 
     laws: the laws that drew the layers, where they are known; else the layers' own entries count.
+    inputs: how many the network is measured on; scatter: theirs, as `finite_width.bands` has it.
     """
     stack = layers(network.skeleton)
     if not stack:
@@ -47,8 +60,12 @@ def predict(
         if not math.isfinite(scale.sigma_w2 + scale.sigma_b2):
             where = f"layer '{scale.name}': "
             return Skipped(where + (NO_VARIANCE if scale.weights == 0 else "weights overflow"))
+    heavy = _heavy_tailed(network, stack, scales)
+    if heavy:
+        return Skipped(heavy)
     known = propagate(network, scales, start)
-    predicted = _predicted_layers(stack, scales, known)
+    ranges = bands(network, scales, known, inputs, scatter=scatter)
+    predicted = _predicted_layers(stack, scales, known, ranges)
     by_law = all(scale.weights == 0 for scale in scales.values())
     frame = TheoryResult(
         basis="the laws of the spec" if by_law else "the layers' own weights and biases",
@@ -70,37 +87,62 @@ def predict(
     typical = typical_stack(network.skeleton, scales)
     if typical is not None and predicted[0].q is not None:
         return _homogeneous(frame, typical, predicted[0].q)
-    return _mixed(frame, stack, scales, known)
+    return unequal_layers(frame, network.skeleton, scales, known)
+
+
+def _heavy_tailed(
+    network: Network, stack: tuple[Layer, ...], scales: Mapping[str, LayerScale]
+) -> str:
+    """The first layer whose own entries have so heavy tails that their law has no variance."""
+    for layer in stack:
+        if scales[layer.name].weights == 0:  # a law says what it is
+            continue
+        weights = np.asarray(network.parameters[layer.node.weight], dtype=np.float64)
+        found = tail_index(weights.ravel())
+        if found is not None and found.interval.high < LEAST_INDEX:
+            words = f"its entries have tail index {found.tail_index:.2f}, below 2: "
+            return f"layer '{layer.name}': {words}{NO_VARIANCE}"
+    return ""
 
 
 def _predicted_layers(
-    stack: tuple[Layer, ...], scales: Mapping[str, LayerScale], known: Mapping[str, Moments]
+    stack: tuple[Layer, ...],
+    scales: Mapping[str, LayerScale],
+    known: Mapping[str, Moments],
+    ranges: Mapping[str, LayerBand],
 ) -> tuple[PredictedLayer, ...]:
     predicted = []
     before: float | None = 0.0
     for layer in stack:
-        scale, moments = scales[layer.name], known[layer.preactivation]
+        moments = known[layer.preactivation]
         if isinstance(moments, NotKnown):
-            before = None
-            predicted.append(
-                PredictedLayer(
-                    layer.name, scale.sigma_w2, scale.sigma_b2, None, None, None, moments.reason
-                )
-            )
-            continue
-        predicted.append(
-            PredictedLayer(
-                name=layer.name,
-                sigma_w2=scale.sigma_w2,
-                sigma_b2=scale.sigma_b2,
-                q=moments.q,
-                c=min(1.0, max(-1.0, moments.k / moments.q)) if moments.q > 0.0 else None,
-                chi1=_ratio(moments.growth, before),
-                note=_note(layer, moments),
-            )
-        )
-        before = moments.growth
+            q, c, chi1, before, note = None, None, None, None, moments.reason
+        else:
+            q, note = moments.q, _note(layer, moments)
+            c = min(1.0, max(-1.0, moments.k / q)) if q > 0.0 else None
+            chi1, before = _ratio(moments.growth, before), moments.growth
+        scale = scales[layer.name]
+        found = (layer.name, scale.sigma_w2, scale.sigma_b2, q, c, chi1, note)
+        predicted.append(_with_band(found, ranges[layer.name]))
     return tuple(predicted)
+
+
+def _with_band(
+    found: tuple[str, float, float, float | None, float | None, float | None, str], band: LayerBand
+) -> PredictedLayer:
+    return PredictedLayer(
+        *found,
+        q_low=band.q_low,
+        q_high=band.q_high,
+        c_low=band.c_low,
+        c_high=band.c_high,
+        gradient_norm=band.gradient_norm,
+        gradient_norm_low=band.gradient_norm_low,
+        gradient_norm_high=band.gradient_norm_high,
+        active_fraction=band.active_fraction,
+        active_fraction_low=band.active_low,
+        active_fraction_high=band.active_high,
+    )
 
 
 def _ratio(after: float | None, before: float | None) -> float | None:
@@ -112,7 +154,7 @@ def _ratio(after: float | None, before: float | None) -> float | None:
 
 def _note(layer: Layer, moments: UnitMoments) -> str:
     if isinstance(layer.node, Conv) and any(sum(pad) for pad in layer.node.padding):
-        return "q theory is of interior positions: zero padding lowers q towards the borders"
+        return "q theory is the mean over positions: zero padding lowers q towards the borders"
     if moments.growth is None:
         return "chi_1 is not defined behind a step"
     return ""
@@ -204,53 +246,3 @@ def _vanishing(frame: TheoryResult, point: FixedPoint, band: float) -> TheoryRes
         phase=phase_of(point.chi1, band),
         notes=("q* = 0: the signal fades with depth; correlations are those of fading signals",),
     )
-
-
-def _mixed(
-    frame: TheoryResult,
-    stack: tuple[Layer, ...],
-    scales: Mapping[str, LayerScale],
-    known: Mapping[str, Moments],
-) -> TheoryResult:
-    """The summary of unequal layers: geometric means over the maps from layer to layer."""
-    points = [known[layer.preactivation] for layer in stack]
-    maps = len(points) - 1
-    first, last = points[0], points[-1]
-    if isinstance(first, NotKnown) or isinstance(last, NotKnown):
-        reason = next(m.reason for m in points if isinstance(m, NotKnown))
-        return replace(frame, notes=(f"no phase: {reason}",))
-    if maps == 0:
-        return replace(frame, notes=("one layer: there is no map from layer to layer",))
-    if first.growth is None or last.growth is None:
-        return replace(frame, notes=("chi_1 and phase are not defined behind a step",))
-    if first.growth == -math.inf:
-        return replace(frame, notes=("no phase: the first layer's weights are zero",))
-    chi1 = math.exp((last.growth - first.growth) / maps) if last.growth > -math.inf else 0.0
-    errors = (relative_error(scales[layer.name].weights) ** 2 for layer in stack[1:])
-    band = max(CRITICAL_BAND, Z95 * math.sqrt(sum(errors)) / maps)
-    phase = phase_of(chi1, band)
-    xi_c = _mixed_depth(first, last, maps, phase)
-    return replace(
-        frame,
-        chi1=chi1,
-        phase=phase,
-        depth_scale_c=xi_c,
-        usable_depth=usable_depth(xi_c) if xi_c is not None else None,
-        notes=(
-            f"layers differ: χ₁ and the depth scale are geometric means over {maps} "
-            f"map{'s' if maps > 1 else ''} from layer to layer",
-        ),
-    )
-
-
-def _mixed_depth(first: UnitMoments, last: UnitMoments, maps: int, phase: str) -> float | None:
-    """The depth scale of correlations: at c = 1 unless chaotic, else along the inputs' own c."""
-    if phase == "critical":
-        return math.inf
-    if not (first.q > 0.0 and last.q > 0.0):
-        return None
-    along = (first.contrast, last.contrast) if phase == "chaotic" else (first.growth, last.growth)
-    if along[0] is None or along[1] is None or along[1] == -math.inf:
-        return None
-    log_slope = (along[1] - along[0] + math.log(first.q / last.q)) / maps
-    return -1.0 / log_slope if log_slope < 0.0 else math.inf

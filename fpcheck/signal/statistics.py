@@ -1,9 +1,4 @@
-"""Statistics of one layer, gathered block of inputs by block of inputs.
-
-The inputs are the sampling unit: units of one network are fixed and depend on each other, so every
-quantity is first averaged over the units for each input, and Student's t interval is taken over
-the inputs, which are drawn independently.
-"""
+"""Statistics of one layer, gathered block of inputs by block of inputs."""
 
 from __future__ import annotations
 
@@ -11,48 +6,20 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fpcheck.core.intervals import Interval, binomial_upper, mean_t
+from fpcheck.core.intervals import Interval
 from fpcheck.network.activations import ActivationFunction
 from fpcheck.network.layers import Layer
 from fpcheck.signal.result import MeasuredInput, MeasuredLayer
+from fpcheck.signal.row_moments import RowMoments, contrasts
+from fpcheck.signal.sampling import UNKNOWN, root_mean, share
+from fpcheck.signal.unit_counts import UnitCounts
+from fpcheck.theory.closed_forms import scale_free_gain
 from fpcheck.theory.quadrature import Array
 
 # A unit is saturated where its slope is below this share of the largest slope that it can have.
 SATURATED_SLOPE = 0.01
-
-
-@dataclass(slots=True)
-class RowStatistics:
-    """Per-input values of one array of units, in the order in which the blocks came."""
-
-    means: list[Array] = field(default_factory=list)
-    variances: list[Array] = field(default_factory=list)
-    seconds: list[Array] = field(default_factory=list)
-    contrasts: list[Array] = field(default_factory=list)
-    lowest: Array | None = None
-    highest: Array | None = None
-
-    def add(self, rows: Array) -> None:
-        """Take in a block. rows: (inputs, units); neighbouring rows make the pairs."""
-        self.means.append(rows.mean(axis=1))
-        self.variances.append(rows.var(axis=1))
-        self.seconds.append(np.einsum("ij,ij->i", rows, rows) / rows.shape[1])
-        self.contrasts.append(_contrasts(rows))
-        low, high = rows.min(axis=0), rows.max(axis=0)
-        self.lowest = low if self.lowest is None else np.minimum(self.lowest, low)
-        self.highest = high if self.highest is None else np.maximum(self.highest, high)
-
-    @property
-    def input_dependent(self) -> bool:
-        """Whether any unit took two different values."""
-        return not bool(np.array_equal(self.lowest, self.highest))  # type: ignore[arg-type]
-
-    def moments(self) -> tuple[float, float]:
-        """Mean and variance about it, over all units and inputs."""
-        means = np.concatenate(self.means)
-        return float(means.mean()), float(np.concatenate(self.variances).mean() + means.var())
+RELU_SCATTER = 5.0
 
 
 @dataclass(slots=True)
@@ -60,31 +27,34 @@ class LayerStatistics:
     """The statistics of one layer."""
 
     layer: Layer
-    rows: RowStatistics = field(default_factory=RowStatistics)
+    rows: RowMoments = field(default_factory=RowMoments)
     active: list[Array] = field(default_factory=list)
     saturated: list[Array] = field(default_factory=list)
     gradients: list[Array] = field(default_factory=list)
     arriving: list[Array] = field(default_factory=list)
-    ever_active: NDArray[np.bool_] | None = None
+    off: UnitCounts = field(default_factory=UnitCounts)
+    flat: UnitCounts = field(default_factory=UnitCounts)
 
     def add(self, incoming: Array, before: Array, after: Array, gradient: Array | None) -> None:
         """Take in a block: what enters the layer, its pre-activations, their phi, and gradients.
 
         All (inputs, entries).
         """
+        units = before.shape[1]
         self.rows.add(before)
-        self.arriving.append(_contrasts(incoming))
+        self.arriving.append(contrasts(incoming))
         active = after != 0.0
-        self.active.append(active.mean(axis=1))
-        some = active.any(axis=0)
-        self.ever_active = some if self.ever_active is None else self.ever_active | some
+        self.active.append(np.count_nonzero(active, axis=1) / units)
+        self.off.add(active)
         function = self.layer.activation
         if saturates(function):
             flattest = SATURATED_SLOPE * max(abs(s) for s in function.slopes)
             flat = np.abs(function.derivative(before)) < flattest
-            self.saturated.append((flat & active).mean(axis=1))
+            flat &= active
+            self.saturated.append(np.count_nonzero(flat, axis=1) / units)
+            self.flat.add(~flat)
         if gradient is not None:
-            self.gradients.append(np.einsum("ij,ij->i", gradient, gradient) / gradient.shape[1])
+            self.gradients.append(np.einsum("ij,ij->i", gradient, gradient) / units)
 
 
 def saturates(f: ActivationFunction) -> bool:
@@ -93,58 +63,103 @@ def saturates(f: ActivationFunction) -> bool:
     return bounded and f.kind.monotone and f.kind.derivative is not None
 
 
-def measured_input(rows: RowStatistics) -> MeasuredInput:
+def natural_q(f: ActivationFunction) -> float | None:
+    """The q at which phi bends: by its largest kink, the smooth functions bend at 1.
+
+    None for a scale-free function, which behaves alike at every q.
+    """
+    if scale_free_gain(f) is not None:
+        return None
+    return max((kink * kink for kink in f.kinks), default=0.0) or 1.0
+
+
+def measured_input(rows: RowMoments) -> MeasuredInput:
     """The inputs' own numbers."""
-    q, q_range = _positive_mean(rows.seconds)
-    contrast, contrast_range = _pair_mean(rows)
+    q, q_range = rows.second()
+    contrast, range_ = rows.contrast()
+    known = contrast is not None
     return MeasuredInput(
         q=q,
         q_low=q_range.low,
         q_high=q_range.high,
         input_dependent=rows.input_dependent,
         c=None if contrast is None else 1.0 - contrast,
+        c_low=1.0 - range_.high if known else None,
+        c_high=1.0 - range_.low if known else None,
         contrast=contrast,
-        contrast_low=None if contrast is None else contrast_range.low,
-        contrast_high=None if contrast is None else contrast_range.high,
+        contrast_low=range_.low if known else None,
+        contrast_high=range_.high if known else None,
     )
 
 
-def measured_layer(gathered: LayerStatistics, hidden: bool) -> MeasuredLayer:
+def chance_spreads(stack: tuple[Layer, ...]) -> list[float]:
+    """The standard deviation of log q, relative to the first layer's, that chance gives each layer.
+
+    Of a critical ReLU chain: a layer of n units adds (E phi^4 / (E phi^2)^2 - 1) / n = 5 / n, and
+    with a scale of its own an activation adds less. Units of a convolution are its channels, as if
+    all positions were one; a residual branch counts whole. Both make it larger than it is.
+    """
+    total, spreads = 0.0, [0.0]
+    for layer in stack[1:]:
+        width = layer.input_shape[-1] if layer.kind == "dense" else layer.input_shape[0]
+        total += RELU_SCATTER / width
+        spreads.append(math.sqrt(total))
+    return spreads
+
+
+def measured_layer(gathered: LayerStatistics, hidden: bool, q_chance: float) -> MeasuredLayer:
     """The layer's numbers with their intervals."""
-    layer, rows = gathered.layer, gathered.rows
-    own = measured_input(rows)
-    mean, variance = rows.moments()
-    active, active_range = _share(gathered.active)
+    layer, own = gathered.layer, measured_input(gathered.rows)
+    mean, mean_range = gathered.rows.mean()
+    variance, variance_range = gathered.rows.variance()
+    kurtosis, kurtosis_range = gathered.rows.kurtosis()
+    active, active_range = share(np.concatenate(gathered.active))
+    dead, dead_range = gathered.off.staying_share()
     saturated, saturated_range = _share(gathered.saturated)
-    gradient, gradient_range = _root_mean(gathered.gradients)
-    units = math.prod(layer.shape)
-    assert active is not None  # there is at least one block
-    assert gathered.ever_active is not None
-    dead = units - int(np.count_nonzero(gathered.ever_active))
+    stuck, stuck_range = gathered.flat.staying_share() if gathered.saturated else (None, UNKNOWN)
+    gradient, gradient_range = _root(gathered.gradients)
+    arriving = np.concatenate(gathered.arriving)
     return MeasuredLayer(
         name=layer.name,
         kind=layer.kind,
         activation=layer.activation.label,
         hidden=hidden,
-        units=units,
+        units=math.prod(layer.shape),
+        natural_q=natural_q(layer.activation),
+        q_chance=q_chance,
         mean=mean,
+        mean_low=mean_range.low,
+        mean_high=mean_range.high,
         variance=variance,
+        variance_low=variance_range.low,
+        variance_high=variance_range.high,
+        kurtosis=kurtosis,
+        kurtosis_low=None if kurtosis is None else kurtosis_range.low,
+        kurtosis_high=None if kurtosis is None else kurtosis_range.high,
         q=own.q,
         q_low=own.q_low,
         q_high=own.q_high,
         c=own.c,
+        c_low=own.c_low,
+        c_high=own.c_high,
         contrast=own.contrast,
         contrast_low=own.contrast_low,
         contrast_high=own.contrast_high,
         active_fraction=active,
         active_fraction_low=active_range.low,
         active_fraction_high=active_range.high,
-        dead_units=dead,
-        dead_share=dead / units,
-        arriving_contrast=_plain_mean(gathered.arriving),
+        dead_units=gathered.off.staying(),
+        dead_share=dead,
+        dead_share_low=dead_range.low,
+        dead_share_high=dead_range.high,
+        arriving_contrast=float(arriving.mean()) if len(arriving) else None,
         saturated_fraction=saturated,
         saturated_fraction_low=None if saturated is None else saturated_range.low,
         saturated_fraction_high=None if saturated is None else saturated_range.high,
+        saturated_units=None if stuck is None else gathered.flat.staying(),
+        saturated_share=stuck,
+        saturated_share_low=None if stuck is None else stuck_range.low,
+        saturated_share_high=None if stuck is None else stuck_range.high,
         input_dependent=own.input_dependent,
         gradient_norm=gradient,
         gradient_norm_low=None if gradient is None else gradient_range.low,
@@ -152,81 +167,9 @@ def measured_layer(gathered: LayerStatistics, hidden: bool) -> MeasuredLayer:
     )
 
 
-def _contrasts(rows: Array) -> Array:
-    """1 - cosine of rows 0 and 1, 2 and 3, ...: half the squared distance of the unit vectors.
-
-    Not 1 minus a quotient: of two nearly equal vectors that would be rounding. Pairs with a zero
-    vector count as equal, for nothing tells the two inputs apart.
-    """
-    pairs = len(rows) // 2
-    even, odd = rows[0 : 2 * pairs : 2], rows[1 : 2 * pairs : 2]
-    lengths = [np.sqrt(np.einsum("ij,ij->i", r, r)) for r in (even, odd)]
-    valid = (lengths[0] > 0.0) & (lengths[1] > 0.0)
-    scale = [np.where(valid, length, 1.0)[:, None] for length in lengths]
-    difference = even / scale[0] - odd / scale[1]
-    return np.where(valid, 0.5 * np.einsum("ij,ij->i", difference, difference), 0.0)
-
-
-def _mean(blocks: list[Array]) -> tuple[float, float, int]:
-    """Mean, its standard error (infinite for a single value), and the number of values."""
-    values = np.concatenate(blocks)
-    n = len(values)
-    mean = float(values.mean())
-    if n < 2:
-        return mean, math.inf, n
-    scale = float(np.abs(values).max())  # squares of values near the ends of the range overflow
-    spread = scale * float((values / scale).std(ddof=1)) if scale > 0.0 else 0.0
-    return mean, spread / math.sqrt(n), n
-
-
-def _positive_mean(blocks: list[Array]) -> tuple[float, Interval]:
-    """Mean and interval of values >= 0: t on the logarithm of the mean, by the delta method.
-
-    Squares of signals and gradients are skewed to the right; so the interval is too, and it never
-    reaches 0.
-    """
-    mean, error, n = _mean(blocks)
-    if mean == 0.0:
-        return mean, Interval(0.0, 0.0 if n > 1 else math.inf)
-    if n < 2:
-        return mean, Interval(0.0, math.inf)
-    half = mean_t(0.0, error / mean, n - 1).high
-    return mean, Interval(mean * math.exp(-half), mean * math.exp(min(half, 700.0)))
-
-
-def _plain_mean(blocks: list[Array]) -> float | None:
-    """The mean, None where there is no value."""
-    values = np.concatenate(blocks)
-    return float(values.mean()) if len(values) else None
-
-
-def _pair_mean(rows: RowStatistics) -> tuple[float | None, Interval]:
-    if not sum(len(block) for block in rows.contrasts):
-        return None, Interval(math.nan, math.nan)
-    return _positive_mean(rows.contrasts)
-
-
 def _share(blocks: list[Array]) -> tuple[float | None, Interval]:
-    """Mean and interval of shares in [0, 1].
-
-    Where no input had any (or all had all), t gives an empty interval; then the exact bound holds
-    for the inputs that would have some.
-    """
-    if not blocks:
-        return None, Interval(math.nan, math.nan)
-    mean, error, n = _mean(blocks)
-    interval = mean_t(mean, error, n - 1)
-    low, high = max(0.0, interval.low), min(1.0, interval.high)
-    rare = binomial_upper(0, n)
-    if mean == 0.0:
-        high = max(high, rare)
-    if mean == 1.0:
-        low = min(low, 1.0 - rare)
-    return mean, Interval(low, high)
+    return share(np.concatenate(blocks)) if blocks else (None, UNKNOWN)
 
 
-def _root_mean(blocks: list[Array]) -> tuple[float | None, Interval]:
-    if not blocks:
-        return None, Interval(math.nan, math.nan)
-    mean, interval = _positive_mean(blocks)
-    return math.sqrt(mean), Interval(math.sqrt(interval.low), math.sqrt(interval.high))
+def _root(blocks: list[Array]) -> tuple[float | None, Interval]:
+    return root_mean(np.concatenate(blocks)) if blocks else (None, UNKNOWN)

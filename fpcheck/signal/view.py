@@ -10,25 +10,27 @@ from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
 
 TITLE = "Signal"
+# Measured numbers stand beside their interval, q beside infinite width and the band that a random
+# network of these widths keeps.
 COLUMNS = (
     Column("layer", "left"),
-    Column("act", "left", priority=1),
+    Column("act", "left", priority=3),
     Column("q"),
     Column("95% CI", priority=1),
-    Column("q theory", priority=2),
+    Column("q theory", priority=4),
+    Column("q band", priority=2),
     Column("χ₁"),
-    Column("corr", priority=5),
-    Column("active", priority=3),
-    Column("sat", priority=4),
+    Column("corr", priority=7),
+    Column("active", priority=5),
+    Column("sat", priority=6),
     Column("gradient"),
+    Column("kurt", priority=8),
     Column("rule", "left"),
 )
 # Networks of more layers show their ends and what stands out, the report holds all.
 SHOWN = 16
 ENDS = 4
 OUTSTANDING = 6
-# Measured and predicted q that differ by more than this factor are remarked upon.
-DEPARTURE = 3.0
 # Layers: nobody needs to know more of the usable depth.
 DEEPEST = 1000
 
@@ -44,12 +46,11 @@ def view(section: Section, findings: tuple[Finding, ...]) -> Panel:
         "Pre-activations by layer",
         COLUMNS,
         tuple(_rows(section, findings)),
-        "q, corr (of two inputs), active, sat, gradient: sampled; q theory, χ₁: infinite width, "
-        "numerical",
+        "q, corr (of two inputs), active, sat, gradient, kurt (excess): sampled; q theory, χ₁: "
+        "infinite width; q band: of random networks of these widths, 99%; numerical",
     )
     notes = (
         *_theory_notes(section["theory"]),
-        *_departure(section["theory"], measured["layers"]),
         *_jacobian_notes(section["jacobian"]),
     )
     gradient = measured["gradient"]
@@ -92,13 +93,15 @@ def _cells(row: Row, predicted: Row, rule: str) -> tuple[str, ...]:
         str(row["name"]),
         "linear" if row["activation"] == "identity" else str(row["activation"]),
         _number(row["q"]),
-        f"{_number(row['q_low'])}–{_number(row['q_high'])}",
+        _range(row, "q"),
         _number(predicted.get("q")),
+        _range(predicted, "q"),
         _number(predicted.get("chi1")),
         _correlation(row["c"]),
         _percent(row["active_fraction"]),
         _percent(row["saturated_fraction"]),
         _number(row["gradient_norm"]),
+        _short(row.get("kurtosis")),
         rule,
     )
 
@@ -117,6 +120,7 @@ def _rules(findings: tuple[Finding, ...]) -> dict[str, str]:
 def _theory_notes(theory: Section) -> Iterator[Note]:
     if "skipped" in theory:
         yield Note(f"Infinite width: {theory['skipped']}.")
+        yield from _length_notes(theory.get("length"))
         return
     parts = []
     if theory["phase"] != "none":
@@ -143,23 +147,7 @@ def _theory_notes(theory: Section) -> Iterator[Note]:
             notes.append(row["note"])
     for text in notes:
         yield Note(f"{text if text.startswith('q ') else text[0].upper() + text[1:]}.")
-
-
-def _departure(theory: Section, layers: list[Row]) -> Iterator[Note]:
-    """Where measured and predicted q part: the weights are not independent of the inputs."""
-    predicted = _by_name(theory)
-    factors = [
-        (max(ratio, 1.0 / ratio), row["name"])
-        for row in layers
-        if row["q"] and predicted.get(row["name"], {}).get("q")
-        for ratio in (row["q"] / predicted[row["name"]]["q"],)
-    ]
-    if factors and max(factors)[0] > DEPARTURE:
-        factor, name = max(factors)
-        yield Note(
-            f"q and q theory differ by up to a factor {factor:.2g} (layer {name}): the theory is "
-            "for wide layers of independent weights without heavy tails."
-        )
+    yield from _survival_notes(theory.get("survival"))
 
 
 def _depth(theory: Section) -> str:
@@ -173,6 +161,30 @@ def _depth(theory: Section) -> str:
     return f"usable depth {words} layers, of which the network has {theory['depth']}"
 
 
+def _survival_notes(chances: Section | None) -> Iterator[Note]:
+    if chances is not None and chances["lost"] is not None:
+        yield Note(
+            f"Of random networks like this one, {chances['depth']} hidden layers of width "
+            f"{chances['width']}, {chances['lost']:.1%} lose the signal or the gradient "
+            "(numerical)."
+        )
+
+
+def _length_notes(length: Section | None) -> Iterator[Note]:
+    """The length map of stable weights, which takes the place of the variance map."""
+    if length is None:
+        return
+    first, last = length["layers"][0], length["layers"][-1]
+    words = (
+        f"Length map of stable weights, α = {length['alpha']:g} (numerical): q, the α-th power of "
+        f"the pre-activations' scale, goes from {_number(first['q'])} to {_number(last['q'])}"
+    )
+    points = [q for q in length["fixed_points"] if q > 0.0]
+    if points:
+        words += f"; it settles at q* = {', '.join(map(_number, points))}"
+    yield Note(words + ".")
+
+
 def _jacobian_notes(jacobian: Section | None) -> Iterator[Note]:
     if jacobian is None:
         return
@@ -182,11 +194,21 @@ def _jacobian_notes(jacobian: Section | None) -> Iterator[Note]:
     values = jacobian["singular_values"]
     inputs = "1 input" if jacobian["points"] == 1 else f"{jacobian['points']} inputs"
     condition = "infinite" if jacobian["condition"] is None else f"{jacobian['condition']:.3g}"
-    yield Note(
+    text = (
         f"Jacobian at {inputs}: singular values {_number(values['min'])} to "
         f"{_number(values['max'])}, median {_number(values['median'])}; median rank "
         f"{jacobian['rank']:g}, median condition {condition} (numerical)."
     )
+    isometry = jacobian.get("isometry")
+    if isometry is not None:
+        expected = jacobian["mean_square_theory"]
+        theory = "" if expected is None else f"; infinite width {_number(expected)}"
+        text += (
+            f" Mean square {_number(isometry['mean_square'])} (95% CI "
+            f"{_range(isometry, 'mean_square')}{theory}); {isometry['effective_rank']:.2g} "
+            f"directions ({_range(isometry, 'effective_rank')}) carry what passes (sampled)."
+        )
+    yield Note(text)
 
 
 def _by_name(theory: Section) -> dict[str, Row]:
@@ -195,6 +217,16 @@ def _by_name(theory: Section) -> dict[str, Row]:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
+
+
+def _range(row: Row, key: str) -> str:
+    """The interval or band of `key`, "-" where there is none."""
+    low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
+    return "-" if low is None and high is None else f"{_number(low)}–{_number(high)}"
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2g}"
 
 
 def _correlation(value: float | None) -> str:

@@ -180,12 +180,18 @@ def _gelu_second_slope(q: float, p: float) -> float:
     return 0.25 + atan(q / root) / (2.0 * pi) + tail
 
 
+def _gelu_second_curvature(q: float, p: float) -> float:
+    numerator = 6.0 + q * (18.0 + q * (11.0 - 5.0 * q))
+    root = sqrt(1.0 + 2.0 * q)
+    return numerator / (2.0 * pi * (1.0 + q) ** 3 * root**5)
+
+
 _GELU = ClosedForms(
     mean=lambda q, p: q / sqrt(2.0 * pi * (1.0 + q)),
     second=_gelu_second,
     slope=_gelu_slope,
     second_slope=_gelu_second_slope,
-    second_curvature=None,
+    second_curvature=_gelu_second_curvature,
     pair=_gelu_pair,
     pair_slope=_gelu_pair_slope,
 )

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from fpcheck.theory.pairs import pair_moment, pair_slope_moment
+from fpcheck.theory.pair_curve import pair_curve
 from fpcheck.theory.roots import bracketed_root
 from fpcheck.theory.variance_map import VarianceMap, depth_scale
 
@@ -32,12 +32,12 @@ class CorrelationMap:
 
     def __call__(self, c: float) -> float:
         """C(c)."""
-        pair = pair_moment(self.v.function, self.q, self.q, c)
+        pair = pair_curve(self.v.function, self.q)(c)
         return (self.v.sigma_w2 * pair + self.v.sigma_b2) / self.q
 
     def slope(self, c: float) -> float:
         """C'(c) = sigma_w^2 E phi'(u1) phi'(u2)."""
-        return self.v.sigma_w2 * pair_slope_moment(self.v.function, self.q, self.q, c)
+        return self.v.sigma_w2 * pair_curve(self.v.function, self.q).slope(c)
 
 
 def phase_of(chi1: float, band: float = CRITICAL_BAND) -> Phase:

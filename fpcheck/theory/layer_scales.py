@@ -11,6 +11,7 @@ import numpy as np
 from fpcheck.network.initializers import Law, second_moment
 from fpcheck.network.layers import Layer, layers
 from fpcheck.network.network import Network
+from fpcheck.network.skeleton import Conv, ConvTranspose, Dense, fan_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,23 @@ LayerLaws = Mapping[str, tuple[Law, Law | None]]
 
 
 def layer_scales(network: Network, laws: LayerLaws | None = None) -> dict[str, LayerScale]:
-    """The scale of every Dense and Conv layer by name.
+    """The scale of every layer with weights by name, transposed convolutions among them.
 
     laws: the laws of weights and biases by layer name; a layer without one is measured. A law
     without a second moment gives an infinite sigma_w^2.
     """
     known = laws or {}
-    return {
+    scales = {
         layer.name: _by_law(layer, *known[layer.name])
         if layer.name in known
-        else _measured(layer, network)
+        else _measured(layer.node, layer.fan_in, network)
         for layer in layers(network.skeleton)
     }
+    for node in network.skeleton.nodes:
+        if isinstance(node, ConvTranspose):
+            size = fan_in(node, network.skeleton.shapes[node.inputs[0]])
+            scales[node.name] = _measured(node, size, network)
+    return scales
 
 
 def relative_error(count: int) -> float:
@@ -58,12 +64,12 @@ def _by_law(layer: Layer, weights: Law, biases: Law | None) -> LayerScale:
     return LayerScale(layer.name, w2, b2, 0, 0)
 
 
-def _measured(layer: Layer, network: Network) -> LayerScale:
-    weight = np.asarray(network.parameters[layer.node.weight], dtype=np.float64).ravel()
+def _measured(node: Dense | Conv | ConvTranspose, inputs: int, network: Network) -> LayerScale:
+    weight = np.asarray(network.parameters[node.weight], dtype=np.float64).ravel()
     with np.errstate(over="ignore", invalid="ignore"):
-        w2 = layer.fan_in * float(np.dot(weight, weight)) / weight.size
-        if layer.node.bias is None:
-            return LayerScale(layer.name, w2, 0.0, weight.size, 0)
-        bias = np.asarray(network.parameters[layer.node.bias], dtype=np.float64).ravel()
+        w2 = inputs * float(np.dot(weight, weight)) / weight.size
+        if node.bias is None:
+            return LayerScale(node.name, w2, 0.0, weight.size, 0)
+        bias = np.asarray(network.parameters[node.bias], dtype=np.float64).ravel()
         b2 = float(np.dot(bias, bias)) / bias.size
-    return LayerScale(layer.name, w2, b2, weight.size, bias.size)
+    return LayerScale(node.name, w2, b2, weight.size, bias.size)

@@ -1,8 +1,9 @@
 """Gaussian expectations over correlated pairs: E phi(x) phi(y) and E phi'(x) phi'(y).
 
-x ~ N(0, q1), y ~ N(0, q2), correlation c. Without a closed form, x and y are split into a shared
-and two private parts, x = sqrt(q1) (sqrt|c| w + sqrt(1 - |c|) z), likewise y: the private parts
-smooth phi into a function of w alone, and one integral over w remains.
+x ~ N(0, q1), y ~ N(0, q2), correlation c. Smooth functions, and those that bend at 0 alone, are
+integrated in polar coordinates (`polar`). Piecewise-linear ones that bend elsewhere: x and y are
+split into a shared and two private parts, x = sqrt(q1) (sqrt|c| w + sqrt(1 - |c|) z), likewise y;
+the private parts smooth phi in closed form into a function of w, and one integral over w remains.
 """
 
 from __future__ import annotations
@@ -13,20 +14,25 @@ from functools import lru_cache
 import numpy as np
 
 from fpcheck.core.errors import UnsupportedOperationError
-from fpcheck.network.activations import ActivationFunction
+from fpcheck.network.activations import ActivationFunction, activation
 from fpcheck.theory import moments, piecewise_linear
+from fpcheck.theory.asymptotes import LINEAR_AT_INFINITY
 from fpcheck.theory.closed_forms import closed_forms
+from fpcheck.theory.piecewise_linear import Pieces
+from fpcheck.theory.polar import polar_expectation
 from fpcheck.theory.quadrature import (
     FEATURE_PANELS,
     INV_SQRT_2PI,
     REACH,
     Array,
     composite_rule,
-    feature_edges,
 )
 
-INNER_STEP = 1.0  # panels of the inner integral, in standard deviations
-ONE_GRID_SPAN = 100.0  # a wider span of mu, in spreads, makes one grid for all too large
+RELU = activation("relu")
+# Variances where what differs from the asymptote is below 1e-13 of the whole: by 1 / sqrt(q), but
+# by 1 / q in the moment of a function that comes to its asymptote on both sides.
+LINEAR_FROM, MOMENT_LINEAR_FROM = 1e26, 1e13
+FAR = 1e3  # where a function that becomes linear has its last slope
 
 
 @lru_cache(maxsize=moments.CACHED)
@@ -40,7 +46,7 @@ def pair_moment(f: ActivationFunction, q1: float, q2: float, c: float) -> float:
         return moments.mean(f, q1) * moments.mean(f, q2)
     if c == 1.0 and q1 == q2:
         return moments.second_moment(f, q1)
-    return _shared(f, q1, q2, c, slope=False)
+    return _by_quadrature(f, q1, q2, c, slope=False)
 
 
 @lru_cache(maxsize=moments.CACHED)
@@ -58,73 +64,41 @@ def pair_slope_moment(f: ActivationFunction, q1: float, q2: float, c: float) -> 
     forms = closed_forms(f)
     if forms is not None and forms.pair_slope is not None:
         return forms.pair_slope(q1, q2, c, f.p0)
-    if min(q1, q2) == 0.0 or c == 0.0:  # independent, and there is no shared part to integrate over
-        left, right = (smoothed(f, np.zeros(1), q, slope=True) for q in (q1, q2))
-        return float(left[0] * right[0])
+    if min(q1, q2) == 0.0 or c == 0.0:
+        return moments.mean_slope(f, q1) * moments.mean_slope(f, q2)
     if c == 1.0 and q1 == q2:
         return moments.slope_moment(f, q1)
-    return _shared(f, q1, q2, c, slope=True)
+    return _by_quadrature(f, q1, q2, c, slope=True)
 
 
-def smoothed(f: ActivationFunction, mu: Array, v: float, *, slope: bool = False) -> Array:
-    """E phi(mu + sqrt(v) z), or of phi', for every mu; z standard normal.
-
-    mu: (n,), v >= 0.
-    """
-    function = f.derivative if slope else f.phi
-    if v == 0.0:
-        return function(mu)
+def _by_quadrature(f: ActivationFunction, q1: float, q2: float, c: float, slope: bool) -> float:
     p = piecewise_linear.pieces(f)
     if p is not None:
-        if slope:
-            return piecewise_linear.smoothed_slope(p, mu, v)
-        return piecewise_linear.smoothed(p, mu, v)
-    spread = math.sqrt(v)
-    span = float(mu.max() - mu.min())
-    if spread > 1.0 and span <= ONE_GRID_SPAN * spread:
-        return _smoothed_on_one_grid(f, mu, spread, slope)
-    z_edges = np.arange(-REACH, REACH + INNER_STEP, INNER_STEP)
-    bends = np.array(f.kinks)
-    if spread > 1.0:
-        own = feature_edges(moments.SMOOTH_SCALE, span + REACH * spread)
-        bends = np.concatenate((-own, own, [0.0], bends))
-    if bends.size == 0:
-        z, weights = composite_rule(z_edges)
-        weights = weights * INV_SQRT_2PI * np.exp(-0.5 * z * z)
-        return np.asarray(function(mu[:, None] + spread * z) @ weights)
-    rows = np.broadcast_to(z_edges, (len(mu), len(z_edges)))
-    clipped = np.clip((bends - mu[:, None]) / spread, -REACH, REACH)
-    z, weights = composite_rule(np.sort(np.concatenate((rows, clipped), axis=1), axis=1))
-    weights = weights * INV_SQRT_2PI * np.exp(-0.5 * z * z)
-    return np.asarray(np.einsum("ij,ij->i", function(mu[:, None] + spread * z), weights))
+        return shared_expectation(p, q1, q2, c, slope=slope)
+    both_sides = f.name in LINEAR_AT_INFINITY and f.name not in ("elu", "selu")
+    linear_from = MOMENT_LINEAR_FROM if both_sides and not slope else LINEAR_FROM
+    if f.name in LINEAR_AT_INFINITY and min(q1, q2) > linear_from:
+        gain = float(f.derivative(np.array([FAR]))[0]) ** 2
+        return gain * (pair_slope_moment if slope else pair_moment)(RELU, q1, q2, c)
+    g = f.derivative if slope else f.phi
+    return polar_expectation(g, (q1, q2), c, moments.SMOOTH_SCALE, parity=f.kind.odd)
 
 
-def _smoothed_on_one_grid(f: ActivationFunction, mu: Array, spread: float, slope: bool) -> Array:
-    """The same where the private part is wide: one grid of x, so phi is evaluated once a node."""
-    reach = REACH * spread
-    low, high = float(mu.min()) - reach, float(mu.max()) + reach
-    wide = np.arange(low, high + spread, INNER_STEP * spread)
-    own = feature_edges(moments.SMOOTH_SCALE, max(-low, high))
-    x, weights = composite_rule(np.unique(np.concatenate((wide, -own, own, [0.0], f.kinks))))
-    values = weights * (f.derivative(x) if slope else f.phi(x))
-    z = (x - mu[:, None]) / spread
-    return np.asarray(np.exp(-0.5 * z * z) @ values) * INV_SQRT_2PI / spread
-
-
-def _shared(f: ActivationFunction, q1: float, q2: float, c: float, slope: bool) -> float:
-    """The integral over the shared part w of the product of the two smoothed functions."""
+def shared_expectation(p: Pieces, q1: float, q2: float, c: float, *, slope: bool) -> float:
+    """E g(x) g(y), g the piecewise-linear function or its slope, over the shared part w."""
+    smoothed = piecewise_linear.smoothed_slope if slope else piecewise_linear.smoothed
     shared, private = math.sqrt(abs(c)), 1.0 - abs(c)
     sign = math.copysign(1.0, c)
-    w, weights = _shared_rule(f, (q1, sign * q2), shared, private)
-    left = smoothed(f, math.sqrt(q1) * shared * w, q1 * private, slope=slope)
+    w, weights = _shared_rule(p, (q1, sign * q2), shared, private)
+    left = smoothed(p, math.sqrt(q1) * shared * w, q1 * private)
     if q1 == q2 and c > 0:
         return float(np.dot(weights, left * left))
-    right = smoothed(f, sign * math.sqrt(q2) * shared * w, q2 * private, slope=slope)
+    right = smoothed(p, sign * math.sqrt(q2) * shared * w, q2 * private)
     return float(np.dot(weights, left * right))
 
 
 def _shared_rule(
-    f: ActivationFunction, variances: tuple[float, float], shared: float, private: float
+    p: Pieces, variances: tuple[float, float], shared: float, private: float
 ) -> tuple[Array, Array]:
     """Nodes and weights of the integral over w.
 
@@ -135,10 +109,7 @@ def _shared_rule(
     for q in variances:
         gain = math.copysign(math.sqrt(abs(q)) * shared, q)
         width = math.sqrt(abs(q) * private)
-        if moments.feature_scale(f) is not None:
-            own = feature_edges(moments.SMOOTH_SCALE, REACH * abs(gain)) / gain
-            edges += [own, -own, np.zeros(1)]
-        for kink in f.kinks:
+        for kink in p.knots:
             around = _kink_edges(width, abs(kink) + REACH * abs(gain))
             edges += [(kink + around) / gain, (kink - around) / gain, np.array([kink / gain])]
     inside = np.unique(np.concatenate(edges))

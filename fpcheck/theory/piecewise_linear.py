@@ -54,12 +54,22 @@ def density(a: float) -> float:
 
 def slope_moment(p: Pieces, q: float) -> float:
     """E phi'(x)^2, x ~ N(0, q), q > 0: the slopes' squares over the probabilities of the pieces."""
+    return sum(slope * slope * share for slope, share in _shares(p, q))
+
+
+def mean_slope(p: Pieces, q: float) -> float:
+    """E phi'(x), x ~ N(0, q), q > 0."""
+    return sum(slope * share for slope, share in _shares(p, q))
+
+
+def _shares(p: Pieces, q: float) -> list[tuple[float, float]]:
+    """The slope of every piece that is not flat, and the probability of the piece."""
     ends = [-math.inf, *(t / math.sqrt(q) for t in p.knots), math.inf]
-    return sum(
-        slope * slope * _between(low, high)
+    return [
+        (slope, _between(low, high))
         for slope, low, high in zip(p.slopes, ends[:-1], ends[1:], strict=True)
         if slope
-    )
+    ]
 
 
 def curvature_moment(p: Pieces, q: float) -> float:
@@ -71,6 +81,26 @@ def curvature_moment(p: Pieces, q: float) -> float:
             p.knots, p.values, p.slopes[:-1], p.slopes[1:], strict=True
         )
     )
+
+
+def straight_at_zero(p: Pieces, q: float) -> bool:
+    """Whether 0 lies on a piece that slopes, beside it too, and q keeps x near that piece.
+
+    There integrals over the whole line all but cancel, and sums over the bends do not.
+    """
+    near = [abs(t) for t in p.knots if t != 0.0]
+    if near and q > min(near) ** 2:
+        return False
+    ends = [-math.inf, *p.knots, math.inf]
+    return any(
+        slope != 0.0 and low <= 0.0 <= high
+        for slope, low, high in zip(p.slopes, ends[:-1], ends[1:], strict=True)
+    )
+
+
+def flat_at_infinity(p: Pieces) -> bool:
+    """Whether the function is constant far out on both sides."""
+    return p.slopes[0] == 0.0 and p.slopes[-1] == 0.0
 
 
 def second_moment_curvature(p: Pieces, q: float) -> float:
@@ -92,35 +122,53 @@ def second_moment_curvature(p: Pieces, q: float) -> float:
 
 
 def smoothed(p: Pieces, mu: Array, v: float) -> Array:
-    """E phi(mu + sqrt(v) z) for every mu, v > 0; `p` has a knot.
+    """E phi(mu + sqrt(v) z) for every mu, v >= 0; `p` has a knot.
 
-    The integral of phi' against P(x > t): over a piece shorter than sqrt(v) by Gauss-Legendre, for
-    the difference of its end terms would lose the digits.
+    Counted from the knot where |phi| is smallest, so that a function that is all but surely 0
+    keeps its digits: the pieces right of it are climbed from below, those left of it from above.
+    """
+    spread = math.sqrt(v)
+    if spread == 0.0:
+        below, above = np.minimum(mu - p.knots[0], 0.0), np.maximum(mu - p.knots[-1], 0.0)
+        inside = np.interp(mu, p.knots, p.values)
+        return np.asarray(inside + p.slopes[0] * below + p.slopes[-1] * above)
+    anchor = min(range(len(p.knots)), key=lambda i: abs(p.values[i]))
+    ends = [-math.inf, *p.knots, math.inf]
+    total = np.full(mu.shape, p.values[anchor])
+    for i, slope in enumerate(p.slopes):
+        if slope and i > anchor:
+            total += slope * _climbed(ends[i], ends[i + 1], mu, spread)
+        elif slope:
+            total -= slope * _climbed(-ends[i + 1], -ends[i], -mu, spread)
+    return total
+
+
+def _climbed(low: float, high: float, mu: Array, spread: float) -> Array:
+    """E min((x - low)_+, high - low), x ~ N(mu, spread^2), low finite.
+
+    The integral of P(x > t): over a piece shorter than `spread` by Gauss-Legendre, for the
+    difference of its end terms would lose the digits.
     """
     from scipy.special import ndtr
 
-    spread = math.sqrt(v)
+    if high - low <= spread:
+        t, weights = composite_rule(np.array([low, high]))
+        return np.asarray(ndtr((mu[:, None] - t) / spread) @ weights)
 
     def ramp(t: float) -> Array:  # E (x - t)_+
         d = (mu - t) / spread
         return np.asarray(spread * (d * ndtr(d) + INV_SQRT_2PI * np.exp(-0.5 * d * d)))
 
-    first, last = p.knots[0], p.knots[-1]
-    total = p.values[0] + p.slopes[-1] * ramp(last) - p.slopes[0] * (ramp(first) - (mu - first))
-    for slope, low, high in zip(p.slopes[1:-1], p.knots[:-1], p.knots[1:], strict=True):
-        if slope and high - low > spread:
-            total = total + slope * (ramp(low) - ramp(high))
-        elif slope:
-            t, weights = composite_rule(np.array([low, high]))
-            total = total + slope * (ndtr((mu[:, None] - t) / spread) @ weights)
-    return np.asarray(total)
+    return ramp(low) - ramp(high) if high < math.inf else ramp(low)
 
 
 def smoothed_slope(p: Pieces, mu: Array, v: float) -> Array:
-    """E phi'(mu + sqrt(v) z) for every mu, v > 0."""
+    """E phi'(mu + sqrt(v) z) for every mu, v >= 0."""
     from scipy.special import ndtr
 
     spread = math.sqrt(v)
+    if spread == 0.0:
+        return np.array(p.slopes)[np.searchsorted(p.knots, mu)]
     total = np.zeros_like(mu)
     ends = [-math.inf, *p.knots, math.inf]
     for slope, low, high in zip(p.slopes, ends[:-1], ends[1:], strict=True):

@@ -2,67 +2,72 @@
 
 At infinite width, with independent weights of mean zero, a pre-activation is Gaussian over the
 units: its second moment q for one input and its product moment k for two inputs determine the
-next layer's. Where that is not so (pooling, batch statistics, sums with what is not Gaussian) the
-recursion stops and says why, instead of going on with a number that means nothing.
+next layer's. Where that is not so (products of signals, statistics of the data, sums of what is not
+independent) the recursion stops and says why, instead of going on with a number that means nothing.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 from typing import TypeAlias
 
-import numpy as np
-
+from fpcheck.network.activations import ActivationFunction
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import (
     Activation,
     Add,
     BatchNorm,
+    BlackBox,
+    Concat,
     Conv,
+    ConvTranspose,
     Dense,
     Flatten,
+    GroupNorm,
+    Input,
     LayerNorm,
+    MatMul,
+    Multiply,
     Node,
     Pool,
     Reshape,
+    RMSNorm,
+    Scale,
+    Slice,
+    Softmax,
+    Transpose,
 )
 from fpcheck.theory import moments
 from fpcheck.theory.layer_scales import LayerScale
-from fpcheck.theory.pairs import pair_moment, pair_slope_moment
-from fpcheck.theory.quadrature import Array
+from fpcheck.theory.norms import (
+    batch_normalised,
+    constant_scaled,
+    group_normalised,
+    layer_normalised,
+)
+from fpcheck.theory.pair_curve import PairCurve, pair_curve
+from fpcheck.theory.positions import activated, convolved, coverage, mean_pooled, uniform
+from fpcheck.theory.recursion_state import (
+    Moments,
+    NotKnown,
+    UnitMoments,
+    at_positions,
+    averaged,
+    times,
+)
+from fpcheck.theory.sums import concatenated, sliced, summed
+
+__all__ = ["Moments", "NotKnown", "UnitMoments", "propagate"]
 
 LARGEST = 1e150  # beyond it squares overflow
 SMALLEST = 1e-200
+STILL, SETTLED = 1e-12, 1e-10  # by how much q moves at a layer, and in all, that has settled
 
-
-@dataclass(frozen=True, slots=True)
-class UnitMoments:
-    """Moments over the units of one node's value, for one input x and for two inputs x, y.
-
-    q: E x_i^2. k: E x_i y_i. mean: E x_i. growth: log E (dx_i)^2 of an infinitesimal difference
-    between two inputs of equal norm, relative to its size at the network's input. contrast: log of
-    the absolute derivative of k with respect to the inputs' k. Both None behind a step. gaussian:
-    whether the units are Gaussian of mean zero.
-    """
-
-    q: float
-    k: float
-    mean: float = 0.0
-    growth: float | None = 0.0
-    contrast: float | None = 0.0
-    gaussian: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class NotKnown:
-    """Why the recursion says nothing about a node."""
-
-    reason: str
-
-
-Moments: TypeAlias = UnitMoments | NotKnown
+# By activation function, q where it was met last and the q whose curve serves.
+Seen: TypeAlias = dict[ActivationFunction, tuple[float, float]]
 
 
 def propagate(
@@ -70,39 +75,68 @@ def propagate(
 ) -> dict[str, Moments]:
     """The moments of every node's value by node name, from those of the inputs.
 
-    Convolutions are followed in the interior, where no padding enters.
+    Of convolutions the moments are means over positions, borders included; without positions of its
+    own, `start` is taken to be independent from position to position but for its mean.
     """
     first, *rest = network.skeleton.nodes
     known: dict[str, Moments] = {first.name: start}
+    seen: Seen = {}
     for node in rest:
-        sources = [known[name] for name in node.inputs]
-        known[node.name] = _checked(_step(node, sources, network, scales))
+        sources: list[UnitMoments] = []
+        unknown: NotKnown | None = None
+        for name in node.inputs:
+            source = known[name]
+            if isinstance(source, UnitMoments):
+                sources.append(source)
+            else:
+                unknown = unknown or source
+        known[node.name] = unknown or _checked(_step(node, sources, network, scales, seen))
     return known
 
 
 def _step(
-    node: Node, sources: list[Moments], network: Network, scales: Mapping[str, LayerScale]
+    node: Node,
+    sources: list[UnitMoments],
+    network: Network,
+    scales: Mapping[str, LayerScale],
+    seen: Seen,
 ) -> Moments:
-    moments_in: list[UnitMoments] = []
-    for source in sources:
-        if isinstance(source, NotKnown):
-            return source
-        moments_in.append(source)
-    if isinstance(node, Dense | Conv):
-        return _linear(moments_in[0], scales[node.name])
-    if isinstance(node, Activation):
-        return _activated(node, moments_in[0])
-    if isinstance(node, Add):
-        return _sum(node, moments_in, network)
-    if isinstance(node, LayerNorm):
-        return _layer_normalised(node, moments_in[0], network)
-    if isinstance(node, BatchNorm):
-        return _batch_normalised(node, moments_in[0], network)
-    if isinstance(node, Flatten | Reshape):
-        return moments_in[0]
-    if isinstance(node, Pool):
-        return NotKnown(f"'{node.name}' pools over positions, whose joint law is not followed")
-    return NotKnown(f"'{node.name}' is not followed")
+    m = sources[0]
+    match node:
+        case Dense():
+            return _linear(m, scales[node.name])
+        case Conv() | ConvTranspose():
+            return _convolved(node, m, network, scales[node.name])
+        case Activation():
+            return _activated(node, m, seen)
+        case Add():
+            return summed(node, sources, network)
+        case Concat():
+            return concatenated(node, sources, network)
+        case Slice():
+            return sliced(node, m, network)
+        case LayerNorm() | RMSNorm():
+            return layer_normalised(node, m, network)
+        case GroupNorm():
+            return group_normalised(node, m, network)
+        case BatchNorm():
+            return batch_normalised(node, m, network)
+        case Scale():
+            return constant_scaled(node, m, network)
+        case Flatten() | Reshape() | Transpose() | Pool():
+            return _rearranged(node, m, network)
+    return NotKnown(_no_map(node))
+
+
+def _no_map(node: Node) -> str:
+    match node:
+        case Multiply() | MatMul():
+            return f"'{node.name}' multiplies two signals: their product is not Gaussian"
+        case Softmax():
+            return f"'{node.name}' is a softmax, whose units depend on one another"
+        case BlackBox():
+            return f"'{node.name}' is a function whose inside is not known"
+    return f"'{node.name}' is not followed"
 
 
 def _linear(m: UnitMoments, scale: LayerScale) -> Moments:
@@ -110,126 +144,124 @@ def _linear(m: UnitMoments, scale: LayerScale) -> Moments:
     return UnitMoments(
         q=w2 * m.q + b2,
         k=w2 * m.k + b2,
-        growth=_times(m.growth, w2),
-        contrast=_times(m.contrast, w2),
+        growth=times(m.growth, w2),
+        contrast=times(m.contrast, w2),
         gaussian=True,
     )
 
 
-def _activated(node: Activation, m: UnitMoments) -> Moments:
+def _convolved(
+    node: Conv | ConvTranspose, m: UnitMoments, network: Network, scale: LayerScale
+) -> Moments:
+    before = network.skeleton.shapes[node.inputs[0]]
+    after = network.skeleton.shapes[node.name]
+    if node.groups > 1 and before[0] == node.groups:
+        return NotKnown(
+            f"'{node.name}' convolves every channel alone: its units are no sums over many"
+        )
+    places = m.places or uniform(before[1:], m.q, m.k, m.mean)
+    met = scale.sigma_w2 * coverage(node, before[1:], after[1:])
+    plain = _linear(m, scale)
+    assert isinstance(plain, UnitMoments)
+    plain = replace(plain, growth=times(m.growth, met), contrast=times(m.contrast, met))
+    behind = convolved(places, node, after[1:], scale.sigma_w2, scale.sigma_b2)
+    return at_positions(plain, behind)
+
+
+def _activated(node: Activation, m: UnitMoments, seen: Seen) -> Moments:
     f = node.function
     if f.name == "identity":
         return m
+    if m.parts:
+        kinds = [(share, _activated(node, part, seen)) for share, part in m.parts]
+        known = tuple((share, kind) for share, kind in kinds if isinstance(kind, UnitMoments))
+        if len(known) < len(kinds):
+            return next(kind for _, kind in kinds if isinstance(kind, NotKnown))
+        places = None if m.places is None else activated(m.places, f)
+        return averaged(known, lambda: places)
     if not m.gaussian:
         return NotKnown(f"what enters '{node.name}' is not Gaussian over the units")
-    c = _correlation(m)
+    c = m.correlation
+    second, mean, slope = _at_variance(f, m.q)
+    curve, share = _curve(f, m.q, seen)
+    followed = slope is not None and m.growth is not None and m.contrast is not None
     after = UnitMoments(
-        q=moments.second_moment(f, m.q),
-        k=pair_moment(f, m.q, m.q, c),
-        mean=moments.mean(f, m.q),
-        growth=None,
-        contrast=None,
+        q=second,
+        k=share * curve(c),
+        mean=mean,
+        growth=times(m.growth, slope) if followed and slope is not None else None,
+        contrast=times(m.contrast, curve.slope(c)) if followed else None,
     )
-    if f.kind.derivative is None or m.growth is None or m.contrast is None:
-        return after
-    return replace(
-        after,
-        growth=_times(m.growth, moments.slope_moment(f, m.q)),
-        contrast=_times(m.contrast, pair_slope_moment(f, m.q, m.q, c)),
-    )
+    return after if m.places is None else at_positions(after, activated(m.places, f))
 
 
-def _sum(node: Add, parts: list[UnitMoments], network: Network) -> Moments:
-    """The sum, where of any two terms one comes straight from weights that the other has not met.
+@lru_cache(maxsize=1024)
+def _at_variance(f: ActivationFunction, q: float) -> tuple[float, float, float | None]:
+    """E phi^2, E phi and E phi'^2 (None for a step) at one q."""
+    slope = None if f.kind.derivative is None else moments.slope_moment(f, q)
+    return moments.second_moment(f, q), moments.mean(f, q), slope
 
-    Such a term has mean zero whatever the other is, so the cross terms vanish.
+
+def _curve(f: ActivationFunction, q: float, seen: Seen) -> tuple[PairCurve, float]:
+    """The pair curve at q, and E phi^2 by the curve's own.
+
+    Once q stands still the curve of one q serves the layers that follow, relative accuracy SETTLED.
     """
-    for i, one in enumerate(node.inputs):
-        for other in node.inputs[:i]:
-            if not (_fresh(network, one, other) or _fresh(network, other, one)):
-                return NotKnown(f"'{node.name}' adds terms that are not independent")
-    growths = [m.growth for m in parts if m.growth is not None]
-    contrasts = [m.contrast for m in parts if m.contrast is not None]
-    complete = len(growths) == len(contrasts) == len(parts)
-    return UnitMoments(
-        q=sum(m.q for m in parts),
-        k=sum(m.k for m in parts),
-        mean=sum(m.mean for m in parts),
-        growth=float(np.logaddexp.reduce(growths)) if complete else None,
-        contrast=float(np.logaddexp.reduce(contrasts)) if complete else None,
-        gaussian=all(m.gaussian for m in parts),
-    )
+    last, anchor = seen.get(f, (math.nan, math.nan))
+    if not abs(q - last) <= STILL * q:
+        seen[f] = (q, math.nan)
+        return pair_curve(f, q, reused=False), 1.0
+    if not abs(q - anchor) <= SETTLED * q:
+        anchor = q
+    seen[f] = (q, anchor)
+    curve = pair_curve(f, anchor)
+    if anchor == q:
+        return curve, 1.0
+    return curve, _at_variance(f, q)[0] / _at_variance(f, anchor)[0]
 
 
-def _fresh(network: Network, name: str, other: str) -> bool:
-    """Whether `name` is a layer with weights of its own that `other` does not depend on."""
+def _pooled(node: Pool, m: UnitMoments, network: Network) -> Moments:
+    if node.kind == "max":
+        return NotKnown(
+            f"'{node.name}' takes the maximum over positions: that of dependent units has no map"
+        )
+    if any(sum(pad) for pad in node.padding):
+        return NotKnown(f"'{node.name}' takes means over windows that reach into the padding")
+    if m.parts:
+        return NotKnown(f"'{node.name}' pools units of several kinds")
+    before = network.skeleton.shapes[node.inputs[0]][1:]
+    places = m.places or uniform(before, m.q, m.k, m.mean)
+    behind = mean_pooled(places, node, network.skeleton.shapes[node.name][1:])
+    # Differences between inputs are independent from position to position.
+    count = 1.0
+    for size in node.size:
+        count *= size
+    plain = replace(m, growth=times(m.growth, 1.0 / count), contrast=times(m.contrast, 1.0 / count))
+    return at_positions(plain, behind)
+
+
+def _rearranged(
+    node: Flatten | Reshape | Transpose | Pool, m: UnitMoments, network: Network
+) -> Moments:
+    if isinstance(node, Pool):
+        return _pooled(node, m, network)
+    return _transposed(node, m, network) if isinstance(node, Transpose) else replace(m, places=None)
+
+
+def _transposed(node: Transpose, m: UnitMoments, network: Network) -> Moments:
+    """Means over entries do not change, but afterwards something else may count as a unit.
+
+    Followed are the inputs' axes, whose entries are alike, and channels that move behind their
+    positions, where no more is known of the positions one by one.
+    """
     by_name = {each.name: each for each in network.skeleton.nodes}
-    if not isinstance(by_name[name], Dense | Conv):
-        return False
-    above, waiting = set[str](), [other]
-    while waiting:
-        current = waiting.pop()
-        above.add(current)
-        waiting += [each for each in by_name[current].inputs if each not in above]
-    return name not in above
-
-
-def _times(log_value: float | None, factor: float) -> float | None:
-    """log_value + log|factor|; None stays None."""
-    if log_value is None:
-        return None
-    return log_value + math.log(abs(factor)) if factor else -math.inf
-
-
-def _layer_normalised(node: LayerNorm, m: UnitMoments, network: Network) -> Moments:
-    shape = network.skeleton.shapes[node.inputs[0]]
-    if node.axes not in (0, len(shape)):
-        return NotKnown(f"'{node.name}' normalises some of the axes only")
-    weight, bias = _entry(network, node.weight, 1.0), _entry(network, node.bias, 0.0)
-    variance = m.q - m.mean * m.mean
-    if not variance + node.epsilon > 0.0:
-        return NotKnown(f"'{node.name}' normalises a constant")
-    gain = float(np.mean(weight * weight)) / (variance + node.epsilon)
-    shift = float(np.mean(bias * bias))
-    plain = float(np.ptp(weight)) == 0.0 and shift == 0.0
-    return UnitMoments(
-        q=gain * variance + shift,
-        k=gain * (m.k - m.mean * m.mean) + shift,
-        mean=float(np.mean(bias)),
-        growth=_times(m.growth, gain),
-        contrast=_times(m.contrast, gain),
-        gaussian=m.gaussian and plain,
-    )
-
-
-def _batch_normalised(node: BatchNorm, m: UnitMoments, network: Network) -> Moments:
-    """A common factor where the statistics are those of a fresh network; else they hold the data's
-    trace, channel by channel, which no recursion over independent weights has.
-    """
-    mean, variance = _entry(network, node.mean, 0.0), _entry(network, node.variance, 1.0)
-    weight, bias = _entry(network, node.weight, 1.0), _entry(network, node.bias, 0.0)
-    factor = weight / np.sqrt(variance + node.epsilon)
-    if np.any(mean) or np.any(bias) or float(np.ptp(factor)) > 0.0:
-        return NotKnown(f"'{node.name}' holds statistics of the training data")
-    gain = float(factor.flat[0]) ** 2
-    return replace(
-        m,
-        q=gain * m.q,
-        k=gain * m.k,
-        mean=math.copysign(math.sqrt(gain), float(factor.flat[0])) * m.mean,
-        growth=_times(m.growth, gain),
-        contrast=_times(m.contrast, gain),
-    )
-
-
-def _entry(network: Network, name: str | None, default: float) -> Array:
-    if name is None:
-        return np.full(1, default)
-    return np.asarray(network.parameters[name], dtype=np.float64)
-
-
-def _correlation(m: UnitMoments) -> float:
-    return min(1.0, max(-1.0, m.k / m.q)) if m.q > 0.0 else 1.0
+    root = by_name[node.inputs[0]]
+    while isinstance(root, Reshape | Flatten | Scale | Transpose):
+        root = by_name[root.inputs[0]]
+    last = (*range(1, len(node.order)), 0)
+    if isinstance(root, Input) or (m.places is not None and node.order == last):
+        return replace(m, places=None)
+    return NotKnown(f"'{node.name}' exchanges units and positions")
 
 
 def _checked(m: Moments) -> Moments:

@@ -89,7 +89,8 @@ def gaussian_rule(
     singularity of g from the real axis; None if g is a polynomial between its kinks.
     """
     spread = math.sqrt(q)
-    own = None if scale is None else scale / spread
+    # Down to a power of two, so that neighbouring variances share their nodes.
+    own = None if scale is None else 2.0 ** math.floor(math.log2(scale / spread))
     right, right_weights = _half_line(tuple(t / spread for t in kinks if t > 0), own)
     left, left_weights = _half_line(tuple(-t / spread for t in reversed(kinks) if t < 0), own)
     return (

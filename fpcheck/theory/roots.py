@@ -82,11 +82,14 @@ def interior_minimum(
     return left if f_left < f_right else right
 
 
-def roots_on_grid(function: Callable[[float], float], grid: list[float]) -> list[float]:
+def roots_on_grid(
+    function: Callable[[float], float], grid: list[float], touching: float = 0.0
+) -> list[float]:
     """All roots that the grid separates, and pairs that hide between two of its points.
 
     A pair hides where |function| has a minimum inside a cell: three neighbouring points of one
-    sign with the middle one nearest to zero are searched for it.
+    sign with the middle one nearest to zero are searched for it. Where that minimum is not
+    beyond zero but within `touching` of it, it is given as one (double) root.
     """
     found, points = [], []
     for x in grid:
@@ -102,12 +105,12 @@ def roots_on_grid(function: Callable[[float], float], grid: list[float]) -> list
         if _opposite(y0, y1) and not any(x0 < root < x1 for root in found):
             found.append(bracketed_root(function, x0, x1))
     for i in range(1, len(points) - 1):
-        found += _hidden_pair(function, points[i - 1 : i + 2])
+        found += _hidden_pair(function, points[i - 1 : i + 2], touching)
     return sorted(found)
 
 
 def _hidden_pair(
-    function: Callable[[float], float], points: list[tuple[float, float]]
+    function: Callable[[float], float], points: list[tuple[float, float]], touching: float
 ) -> list[float]:
     (x0, y0), (_, y1), (x2, y2) = points
     sign = math.copysign(1.0, y1)
@@ -115,6 +118,9 @@ def _hidden_pair(
     if not (one_sign and abs(y1) <= min(abs(y0), abs(y2))):
         return []
     bottom = interior_minimum(lambda u: sign * function(u), x0, x2)
-    if not sign * function(bottom) < 0.0:
+    depth = sign * function(bottom)
+    if abs(depth) <= touching:
+        return [bottom]
+    if not depth < 0.0:
         return []
     return [bracketed_root(function, x0, bottom), bracketed_root(function, bottom, x2)]

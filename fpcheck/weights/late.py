@@ -111,7 +111,8 @@ def _in_blocks(tensor: Stored, said: Name, blocks: Callable[[], Iterator[Array]]
         excess_kurtosis=None,
         zero_share=first.zeros / tensor.entries,
         nonfinite=first.nonfinite,
-        singular_values_status=f"not computed: it takes {size:.1f} GiB"
+        singular_values_status=f"not computed: it takes {size:.1f} GiB",
+        spectral_exponent_note=f"not computed: it takes {size:.1f} GiB"
         if matrix
         else "not a matrix",
     )

@@ -18,6 +18,7 @@ from fpcheck.weights.criticality import Criticality, criticality
 from fpcheck.weights.law_result import MatrixLaw, alternatives
 from fpcheck.weights.matrix_laws import bias_of, law_of
 from fpcheck.weights.spectra import spectrum
+from fpcheck.weights.tails import tails
 from fpcheck.weights.tensors import Place, matrix_of, measurable, places
 from fpcheck.weights.units import repeats, without_inputs, without_outputs
 
@@ -58,6 +59,9 @@ class TensorWeights:
             only zeros coming in or going out; how many repeat another row, bias included.
         law: the law, scale and initialiser that a matrix's entries are consistent with.
         law_alternatives: the named initialisers that are not excluded, where none is certain.
+        tail_index: of the entries' sizes, with its 95 % interval, from the `tail_entries` largest.
+        spectral_exponent: of a power law fitted to the eigenvalues of W^T W; its percentile among
+            noise of the same shape; `spectral_exponent_note` says why either is missing.
     """
 
     name: str
@@ -82,6 +86,13 @@ class TensorWeights:
     duplicate_units: int | None = None
     law: MatrixLaw | None = None
     law_alternatives: tuple[str, ...] = ()
+    tail_index: float | None = None
+    tail_index_low: float | None = None
+    tail_index_high: float | None = None
+    tail_entries: int | None = None
+    spectral_exponent: float | None = None
+    spectral_exponent_null_percentile: float | None = None
+    spectral_exponent_note: str = "not a matrix"
 
 
 @dataclass(frozen=True)
@@ -197,6 +208,7 @@ def _refused(matrix: Array) -> Numbers:
         "frobenius_norm": math.nan,
         "stable_rank": math.nan,
         "singular_values_status": "non-finite weights",
+        "spectral_exponent_note": "non-finite weights",
         "units": len(matrix),
     }
 
@@ -229,6 +241,7 @@ def _of_matrix(
         "duplicate_units": repeats(matrix, bias, place.groups),
         "law": law,
         "law_alternatives": alternatives(law),
+        **tails(matrix, found),
     }
 
 

@@ -1,4 +1,4 @@
-"""What the weights' numbers mean for the verdict: FP001 to FP005."""
+"""What the weights' numbers mean for the verdict: FP001 to FP006."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 
 from fpcheck.core.catalogue import default_limits, finding
-from fpcheck.core.findings import Finding, Outcome, outcome_above
+from fpcheck.core.findings import Finding, Outcome, outcome_above, outcome_below
 from fpcheck.core.plain import Section
 
+CODES = ("FP001", "FP002", "FP003", "FP004", "FP005", "FP006")
 MOST_FAILS = 5  # of one rule; the last one says how many more there are
 
 
@@ -18,10 +19,7 @@ def judge(section: Section, limits: Mapping[str, float]) -> tuple[Finding, ...]:
     limits: by name; those left out take their defaults.
     """
     if "skipped" in section:
-        return tuple(
-            _one(code, "skipped", "weights", str(section["skipped"]))
-            for code in ("FP001", "FP002", "FP003", "FP004", "FP005")
-        )
+        return tuple(_one(code, "skipped", "weights", str(section["skipped"])) for code in CODES)
     limits = {**default_limits(), **limits}
     return (
         *_nonfinite(section),
@@ -29,6 +27,7 @@ def judge(section: Section, limits: Mapping[str, float]) -> tuple[Finding, ...]:
         *_units(section, "FP003", "duplicate_units", "duplicate", limits["max_duplicate_share"]),
         _unused(section),
         *_criticality(section, limits["max_chi1_distance"]),
+        *_heavy_tails(section, limits["min_tail_index"]),
     )
 
 
@@ -142,6 +141,43 @@ def _criticality(section: Section, limit: float) -> list[Finding]:
         )
         for entry in far[:MOST_FAILS]
     ]
+
+
+def _heavy_tails(section: Section, limit: float) -> list[Finding]:
+    """The heaviest tail; or what is undecided; or one pass for all matrices."""
+    known = [layer for layer in section["layers"] if layer.get("tail_index") is not None]
+    if not known:
+        reason = "no matrix has enough different entries for a tail"
+        return [_one("FP006", "skipped", "all layers", reason)]
+    order = sorted(known, key=lambda layer: layer["tail_index"])
+    outcomes = {
+        layer["name"]: outcome_below(layer["tail_index_low"], layer["tail_index_high"], limit)
+        for layer in order
+    }
+    heavy = [layer for layer in order if outcomes[layer["name"]] == "fail"]
+    unknown = [layer for layer in order if outcomes[layer["name"]] == "inconclusive"]
+    if heavy:
+        rest = f"; {_count(len(heavy) - 1, 'matrix', 'matrices')} more" if len(heavy) > 1 else ""
+        return [_of_tail(heavy[0], "fail", limit, rest)]
+    if unknown:
+        rest = f"; {len(unknown) - 1} more undecided" if len(unknown) > 1 else ""
+        return [_of_tail(unknown[0], "inconclusive", limit, rest)]
+    return [_of_tail(order[0], "pass", limit, "")]
+
+
+def _of_tail(layer: Section, outcome: Outcome, limit: float, more: str) -> Finding:
+    index = layer["tail_index"]
+    meaning = "the fourth moment" if index >= 2.0 else "the variance"
+    words = {
+        "fail": f"the entries' tail index is {index:.2f}: {meaning} of such a law is infinite",
+        "inconclusive": f"the entries' tail index is {index:.2f}, too uncertain to call",
+        "pass": "no matrix has heavy-tailed entries",
+    }[outcome]
+    return finding(
+        "FP006", outcome, where="all layers" if outcome == "pass" else layer["name"],
+        message=words + more, status="sampled", found=index, low=layer["tail_index_low"],
+        high=layer["tail_index_high"], limit=limit,
+    )  # fmt: skip
 
 
 def _fails(share: float, limit: float) -> bool:

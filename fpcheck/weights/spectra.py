@@ -23,6 +23,8 @@ LANCZOS_TOLERANCE = 1e-10  # relative, of an eigenvalue of the Gram matrix
 class Spectrum:
     """Norms and the largest singular values, descending, at most LEADING of them.
 
+    `relative`: all of them over the largest, where the decomposition is a full one, else None.
+
     `method` is `full` (error at most about 1e-15 of the largest) or `lanczos` (squares are
     computed, so the error of a value s is about 1e-10 s, and more where s is below 1e-3 of the
     largest; values below 1e-7 of it are rounding).
@@ -33,6 +35,7 @@ class Spectrum:
     stable_rank: float | None
     singular_values: tuple[float, ...]
     method: str
+    relative: Array | None = None
 
 
 def spectrum(matrix: Array) -> Spectrum:
@@ -48,11 +51,11 @@ def spectrum(matrix: Array) -> Spectrum:
     unit = matrix / largest
     short = min(matrix.shape)
     if cheap(matrix):
-        values = np.linalg.svd(unit, compute_uv=False)[:count]
-        method = "full"
+        every: Array = np.asarray(np.linalg.svd(unit, compute_uv=False), np.float64)
+        values, method = every[:count], "full"
     else:
-        values = _lanczos(unit if matrix.shape[0] == short else unit.T, count)
-        method = "lanczos"
+        every = np.empty(0)
+        values, method = _lanczos(unit if matrix.shape[0] == short else unit.T, count), "lanczos"
     frobenius = float(np.linalg.norm(unit))
     with np.errstate(over="ignore"):  # a norm beyond float64 is reported as infinite
         scaled = [float(value) for value in largest * values]
@@ -62,6 +65,7 @@ def spectrum(matrix: Array) -> Spectrum:
         stable_rank=float((frobenius / values[0]) ** 2),
         singular_values=tuple(scaled),
         method=method,
+        relative=every / every[0] if every.size else None,
     )
 
 

@@ -6,6 +6,7 @@ from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
 from fpcheck.weights.law_view import law_table
+from fpcheck.weights.tail_view import tail_table
 
 MOST_ROWS = 24
 COLUMNS = (
@@ -46,7 +47,8 @@ def view(section: Section, findings: tuple[Finding, ...]) -> Panel:
     notes += [Note(text) for text in sentences if text not in told]
     laws = law_table([(layer["name"], layer["law"]) for layer in shown if layer.get("law")])
     heading = f"{_count(len(layers), 'tensor')}, {_count(section['parameters'], 'parameter')}"
-    tables = (Table("", COLUMNS, rows, caption), *((laws,) if laws.rows else ()))
+    tails = tail_table(shown)
+    tables = (Table("", COLUMNS, rows, caption), *(t for t in (laws, tails) if t.rows))
     return Panel("Weights", f"{heading}; numerical", (*tables, *notes))
 
 

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from fpcheck.core.errors import SpecError
-from fpcheck.network.inputs import InputLaw, draw_inputs
+from fpcheck.network.inputs import InputLaw, draw_inputs, second_moment
 
 ROWS = 2000
 # 1.95 / sqrt(20 000): the Kolmogorov-Smirnov bound at level 1e-3; seeds are fixed.
@@ -81,3 +81,19 @@ def test_a_law_of_inputs_that_cannot_be_is_refused(name, parameters, fact, hint)
         InputLaw(name, parameters)
     assert fact in caught.value.message
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        InputLaw(),
+        InputLaw("normal", {"mean": 0.5, "std": 2.0}),
+        InputLaw("uniform", {"low": -0.3, "high": 1.7}),
+        InputLaw("sphere"),
+        InputLaw("sphere", {"radius": 3.0}),
+    ],
+    ids=lambda law: law.label,
+)
+def test_the_second_moment_is_that_of_the_draws(law):
+    drawn = draw_inputs(law, 20_000, (8,), np.random.default_rng(1))
+    assert second_moment(law, 8) == pytest.approx(float(np.mean(drawn**2)), rel=0.02)

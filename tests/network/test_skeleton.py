@@ -15,10 +15,13 @@ from fpcheck.network.skeleton import (
     Conv,
     Dense,
     Flatten,
+    GroupNorm,
     Input,
     LayerNorm,
     Pool,
     Reshape,
+    RMSNorm,
+    Scale,
     Skeleton,
     fan_in,
     fan_out,
@@ -111,6 +114,34 @@ def test_a_layer_is_a_linear_map_with_the_activation_behind_its_norms_and_sums()
         ("second", "sum", "out", "relu"),
         ("third", "third", "third", "identity"),
     ]
+
+
+def test_other_norms_and_scalings_by_constants_belong_to_their_layer_as_well():
+    nodes = (
+        Input("x", (4, 9)),
+        Conv("a", ("x",), 6, (3,), "a.w"),
+        GroupNorm("group", ("a",), 3),
+        Activation("pa", ("group",), TANH),
+        Conv("b", ("pa",), 6, (3,), "b.w"),
+        Scale("by_channel", ("b",), "factor"),
+        RMSNorm("rms", ("by_channel",)),
+        Activation("pb", ("rms",), TANH),
+        Conv("c", ("pb",), 6, (3,), "c.w"),
+        Scale("last", ("c",), "factor"),
+    )
+    found = layers(Skeleton(nodes))
+    assert [(x.preactivation, x.postactivation, x.activation.name) for x in found] == [
+        ("group", "pa", "tanh"),
+        ("rms", "pb", "tanh"),
+        ("last", "last", "identity"),
+    ]
+
+
+def test_equal_skeletons_are_one_key():
+    one, other = residual(), residual()
+    assert one == other
+    assert hash(one) == hash(other)
+    assert layers(one) == layers(other)
 
 
 def test_weight_matrix_is_units_by_fan_in_for_every_layout():

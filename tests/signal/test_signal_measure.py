@@ -17,7 +17,7 @@ from fpcheck.network.network import Network
 from fpcheck.network.program import forward, jacobian, trace
 from fpcheck.network.skeleton import Activation, Conv, Dense, Flatten, Input, Skeleton
 from fpcheck.signal.measure import BLOCK_ROWS, measure
-from fpcheck.signal.result import Skipped, TheoryResult
+from fpcheck.signal.result import NoVariance, Skipped, TheoryResult
 
 
 def of(network, x, samples=512, seed=0):
@@ -39,11 +39,18 @@ def test_every_number_of_a_layer_is_the_plain_average_over_all_inputs(chain):
         assert layer.q == pytest.approx(np.mean(h * h), rel=1e-12)
         assert layer.active_fraction == pytest.approx(np.mean(phi != 0.0), rel=1e-12)
         assert layer.dead_units == int(np.sum(~np.any(phi != 0.0, axis=0)))
-        assert layer.q_low < layer.q < layer.q_high
+        about = h - h.mean()
+        kurtosis = np.mean(about**4) / np.mean(about**2) ** 2 - 3.0
+        assert layer.kurtosis == pytest.approx(kurtosis, rel=1e-9)
+        for key in ("mean", "variance", "q", "kurtosis", "c", "dead_share", "gradient_norm"):
+            low, found, high = (getattr(layer, key + end) for end in ("_low", "", "_high"))
+            assert low <= found <= high, key
         if i < 2:  # the clip is at 0.2 + 0.8
             assert layer.saturated_fraction == pytest.approx(np.mean(h >= 1.0), rel=1e-12)
+            assert layer.saturated_units == int(np.sum(np.all(h >= 1.0, axis=0)))
         else:
             assert layer.saturated_fraction is None
+            assert layer.saturated_units is None
     assert [layer.hidden for layer in result.measured.layers] == [True, True, False]
 
 
@@ -196,6 +203,7 @@ def test_heavy_tailed_laws_have_no_theory_and_their_draws_have(chain, measured):
     network = chain([10, 20, 20, 4], "tanh", 1.0, 0.0)
     cauchy = (parse_law({"law": "cauchy", "gamma": 1.0, "scale": "1/fan_in"}), None)
     result = measured(network, laws={f"l{i}": cauchy for i in range(3)})
-    assert isinstance(result.theory, Skipped)
+    assert isinstance(result.theory, NoVariance)
     assert "no finite variance" in result.theory.skipped
+    assert result.theory.length.alpha == 1.0
     assert isinstance(measured(network).theory, TheoryResult)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,12 @@ DEEP = [64, *[128] * 20, 10]
 
 
 def failed(findings):
-    return sorted(code for code, each in findings.items() if each.outcome == "fail")
+    """The codes of warnings and errors; infos have tests of their own."""
+    return sorted(
+        code
+        for code, each in findings.items()
+        if each.outcome == "fail" and each.severity != "info"
+    )
 
 
 @pytest.mark.parametrize(
@@ -21,7 +28,7 @@ def failed(findings):
     [
         ("relu", 0.25, 0.0, ["FP101", "FP104"]),  # vanishing
         ("relu", 9.0, 0.0, ["FP102", "FP105"]),  # exploding
-        ("tanh", 16.0, 0.0, ["FP105"]),  # chaotic
+        ("tanh", 16.0, 0.0, ["FP103", "FP105"]),  # chaotic
         ("tanh", 0.25, 0.01, ["FP103", "FP104"]),  # ordered by its biases
         ("relu", 1.0 / 3.0, 1.0 / 384.0, ["FP103", "FP104"]),  # torch's default with ReLU
         ("silu", 1.718**2, 0.2**2, ["FP108"]),  # a published pair without a fixed point
@@ -41,7 +48,7 @@ HEALTHY = [
     (DEEP, "relu", 2.0, 0.0),
     ([64, *[64] * 100, 10], "relu", 2.0, 0.0),
     (DEEP, "tanh", 1.76095464, 0.05),
-    ([64, *[128] * 60, 10], "crelu(1.0364,0.8095)", 8.50694, 0.66049),
+    ([64, *[128] * 30, 10], "crelu(1.0364,0.8095)", 8.50694, 0.66049),
     ([64, 48, 32, 48, 64], "tanh", 1.0, 0.05),
     ([20, 30, 3], "sigmoid", 1.0, 0.0),
     (DEEP, "gelu", 1.7, 0.3),
@@ -92,8 +99,8 @@ def test_a_layer_with_most_of_its_units_dead_is_named(chain, section, findings):
 
 def test_vanishing_names_the_layer_where_the_limit_is_crossed(chain, section, findings):
     found = findings(section(chain(DEEP, "relu", 0.25, 0.0)))["FP101"]
-    # (1/8)^k < 1e-6 from k = 7 on
-    assert found.where == "layer l7"
+    # (1/8)^k below 1e-3 / exp(3 sqrt(5 k / 128)), what chance may take, from k = 4 on
+    assert found.where == "layer l4"
     assert "worst in layer l19" in found.message
     assert found.high < found.limit
 
@@ -149,16 +156,17 @@ def test_a_network_beyond_its_usable_depth_that_kept_its_contrast_passes(chain, 
 def test_an_interval_around_the_limit_is_inconclusive(chain, section):
     report = section(chain([20, *[40] * 4, 5], "relu", 1.0, 0.0), inputs=16)
     first, last = report["measured"]["layers"][0], report["measured"]["layers"][-2]
-    limits = effective_limits({"min_q_ratio": last["q"] / first["q"]})
+    chance = math.exp(3.0 * last["q_chance"])
+    limits = effective_limits({"min_q_ratio": chance * last["q"] / first["q"]})
     (found,) = [f for f in judge(report, limits) if f.code == "FP101"]
     assert found.outcome == "inconclusive"
-    assert found.low < found.limit < found.high
+    assert chance * found.low < found.limit < chance * found.high
 
 
 def test_a_step_network_skips_what_needs_gradients(chain, section, findings):
     found = findings(section(chain(DEEP, "step", 2.0, 0.1)))
     assert {code for code, each in found.items() if each.outcome == "skipped"} == {
-        "FP103", "FP104", "FP105", "FP107",
+        "FP103", "FP104", "FP105", "FP107", "FP111", "FP112", "FP113",
     }  # fmt: skip
 
 

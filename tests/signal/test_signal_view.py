@@ -57,17 +57,74 @@ def test_the_phase_and_the_unlimited_depth_are_said(chain, section):
     assert "no limit on depth from correlations" in text
 
 
-def test_several_fixed_points_and_departures_from_theory_are_noted(chain, section):
+def test_several_fixed_points_are_noted(chain, section):
     report = section(chain([10, 20, 20, 5], "tanh", 1.5, 0.05))
-    report["measured"]["layers"][1]["q"] *= 50.0
-    point = dict(report["theory"]["fixed_points"][0]) if report["theory"]["fixed_points"] else {
-        "q": 1.0, "slope": 0.5, "curvature": 0.0, "stable": True, "chi1": 1.0,
-    }  # fmt: skip
+    (point, *_) = report["theory"]["fixed_points"]
     report["theory"]["fixed_points"] = [point, {**point, "q": 2.5, "stable": False}]
     text = notes_of(view(report, ()))
     assert "several fixed points" in text
     assert "2.5 (unstable)" in text
-    assert "(layer l1)" in text
+
+
+def test_measured_and_predicted_q_stand_side_by_side_with_interval_and_band(chain, section):
+    report = section(chain([10, 20, 20, 5], "tanh", 1.5, 0.05))
+    table = table_of(view(report, ()))
+    titles = [column.title for column in table.columns]
+    row = dict(zip(titles, table.rows[1], strict=True))
+    measured, predicted = report["measured"]["layers"][1], report["theory"]["layers"][1]
+    assert row["q"] == f"{measured['q']:.3g}"
+    assert row["95% CI"] == f"{measured['q_low']:.3g}–{measured['q_high']:.3g}"
+    assert row["q theory"] == f"{predicted['q']:.3g}"
+    assert row["q band"] == f"{predicted['q_low']:.3g}–{predicted['q_high']:.3g}"
+    assert row["kurt"] == f"{measured['kurtosis']:.2g}"
+
+
+def test_the_jacobian_note_says_how_many_directions_pass(chain, section):
+    report = section(chain([10, 20, 20, 5], "tanh", 1.5, 0.05))
+    text = notes_of(view(report, ()))
+    assert "Mean square" in text
+    assert "infinite width" in text
+    assert "directions" in text
+
+
+def test_a_report_of_an_earlier_version_is_judged_and_drawn(chain, section):
+    """Reports that were saved before a key was added lack it."""
+    report = section(chain([10, 20, 20, 5], "tanh", 1.5, 0.05))
+    for row in report["measured"]["layers"]:
+        for key in [key for key in row if key.startswith(("kurtosis", "c_", "natural", "q_ch"))]:
+            del row[key]
+        for key in [key for key in row if key.startswith(("dead_share_", "saturated_", "mean_"))]:
+            if not key.startswith("saturated_fraction"):
+                del row[key]
+    for row in report["theory"]["layers"]:
+        for key in [key for key in row if key.endswith(("_low", "_high"))]:
+            del row[key]
+    for key in ("gains", "survival"):
+        del report["theory"][key]
+    for key in ("isometry", "mean_square_theory", "layers", "condition_low"):
+        del report["jacobian"][key]
+    found = {each.code: each.outcome for each in judge(report, effective_limits({}))}
+    assert "fail" not in found.values()
+    assert {found[code] for code in ("FP110", "FP111", "FP112", "FP113")} == {"skipped"}
+    assert table_of(view(report, ())).rows[1][-2] == "-"
+
+
+@pytest.mark.parametrize("width", [80, 92, 120])
+def test_the_table_fits_and_keeps_q_its_interval_and_its_band(chain, section, width):
+    from rich.cells import cell_len
+
+    from fpcheck.report.grid import draw_table
+    from fpcheck.report.page import Page
+    from fpcheck.report.style import Style
+
+    report = section(chain([64, *[64] * 20, 10], "crelu(1.0364,0.8095)", 8.50694, 0.66049))
+    page = Page(Style(width=width))
+    draw_table(page, table_of(view(report, ())))
+    lines = page.text().splitlines()
+    assert max(map(cell_len, lines)) <= width
+    always = ("layer", " q ", "95% CI", "q band", "χ₁", "gradient", "rule")
+    assert all(title in lines[0] for title in always)
+    assert ("q theory" in lines[0]) == (width == 120)
 
 
 @pytest.mark.parametrize("part", ["theory", "jacobian"])

@@ -13,7 +13,6 @@ from fpcheck.network.activations import ACTIVATIONS, parse_activation
 from fpcheck.theory import moments
 from fpcheck.theory.closed_forms import closed_forms
 from fpcheck.theory.quadrature import expectation
-from fpcheck.theory.second_derivatives import has_second_derivative, second_derivative
 
 # The target of the theory, relative to the expectation of the absolute value.
 RELATIVE = 1e-12
@@ -166,27 +165,6 @@ def test_the_second_derivative_is_the_difference_quotient_of_the_first(name: str
         2 * h
     )
     assert moments.second_moment_curvature(f, q) == pytest.approx(quotient, rel=1e-5, abs=1e-9)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_both_forms_of_the_derivative_agree_where_they_meet(name: str):
-    """E phi'^2 + E phi phi'' and E[x phi phi'] / q, at a variance where both keep their digits."""
-    f, q = parse_activation(name), 0.9
-    scale = moments.feature_scale(f)
-    other = expectation(lambda x: x * f.phi(x) * f.derivative(x), q, f.kinks, scale) / q
-    both = moments.slope_moment(f, q) + moments.curvature_moment(f, q)
-    assert both == pytest.approx(other, rel=1e-12)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_second_derivatives_are_difference_quotients_of_the_first(name: str):
-    f = parse_activation(name)
-    if not has_second_derivative(f):
-        pytest.skip("piecewise linear")
-    x = np.array([-6.3, -2.2, -0.7, -0.1, 0.1, 0.4, 1.9, 5.1])
-    h = 1e-6
-    quotient = (f.derivative(x + h) - f.derivative(x - h)) / (2 * h)
-    np.testing.assert_allclose(second_derivative(f, x), quotient, rtol=1e-7, atol=1e-9)
 
 
 def test_moments_at_zero_variance_are_the_values_at_zero():

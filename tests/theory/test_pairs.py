@@ -12,29 +12,63 @@ from fpcheck.core.errors import UnsupportedOperationError
 from fpcheck.network.activations import parse_activation
 from fpcheck.theory import moments
 from fpcheck.theory.closed_forms import closed_forms
-from fpcheck.theory.pairs import _shared, pair_moment, pair_slope_moment, smoothed
+from fpcheck.theory.pairs import pair_moment, pair_slope_moment, shared_expectation
+from fpcheck.theory.piecewise_linear import pieces, smoothed
+from fpcheck.theory.polar import polar_expectation
 from fpcheck.theory.quadrature import expectation
 
 CLOSED = ["relu", "leaky_relu(0.2)", "gelu", "erf", "sin"]
 QUADRATURE = ["tanh", "silu", "elu", "softsign", "hardtanh", "crelu(1,1.25)", "soft_threshold(0.5)"]
+SMOOTH = ["tanh", "sigmoid", "elu", "selu", "gelu_tanh", "silu", "softplus", "softsign"]
 PAIRS = [(1e-8, 1e-8), (0.3, 0.3), (1.0, 4.0), (50.0, 50.0), (1e8, 1e6)]
 CORRELATIONS = [-1.0, -0.4, 0.3, 0.95, 1.0 - 1e-9]
 
 
-@pytest.mark.parametrize("name", CLOSED)
+def size(f, q1, q2, *, slope):
+    """The largest that |E g(x) g(y)| can be."""
+    moment = moments.slope_moment if slope else moments.second_moment
+    return math.sqrt(moment(f, q1) * moment(f, q2))
+
+
+@pytest.mark.parametrize("slope", [False, True])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu(0.2)", "gelu"])
 @pytest.mark.parametrize("c", CORRELATIONS)
-def test_the_split_into_shared_and_private_parts_gives_the_closed_forms(name: str, c: float):
+def test_polar_coordinates_give_the_closed_forms(name: str, c: float, slope: bool):
     f = parse_activation(name)
     forms = closed_forms(f)
     assert forms is not None
     assert forms.pair_slope is not None
+    form, g = (forms.pair_slope, f.derivative) if slope else (forms.pair, f.phi)
+    for q1, q2 in [*PAIRS, (1e12, 1e12), (1e-12, 3e-12)]:
+        found = polar_expectation(g, (q1, q2), c, 1.0)
+        assert abs(found - form(q1, q2, c, f.p0)) <= 1e-14 * size(f, q1, q2, slope=slope)
+
+
+@pytest.mark.parametrize("slope", [False, True])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu(0.2)"])
+@pytest.mark.parametrize("c", CORRELATIONS)
+def test_the_split_into_shared_and_private_parts_gives_the_closed_forms(name, c, slope):
+    f = parse_activation(name)
+    forms, p = closed_forms(f), pieces(f)
+    form = forms.pair_slope if slope else forms.pair
     for q1, q2 in PAIRS:
-        if name == "sin" and q1 > 100.0:  # no quadrature follows its oscillation; the form does
-            continue
-        size = math.sqrt(moments.second_moment(f, q1) * moments.second_moment(f, q2))
-        assert abs(_shared(f, q1, q2, c, False) - forms.pair(q1, q2, c, f.p0)) <= 1e-13 * size
-        size = math.sqrt(moments.slope_moment(f, q1) * moments.slope_moment(f, q2))
-        assert abs(_shared(f, q1, q2, c, True) - forms.pair_slope(q1, q2, c, f.p0)) <= 1e-13 * size
+        found = shared_expectation(p, q1, q2, c, slope=slope)
+        assert abs(found - form(q1, q2, c, f.p0)) <= 1e-13 * size(f, q1, q2, slope=slope)
+
+
+@pytest.mark.parametrize("slope", [False, True])
+@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("q", [1e-12, 1e-4, 1.0, 1e4, 1e8, 1e12])
+def test_the_ends_c_1_and_minus_1_are_reached_without_cancellation(name, q, slope):
+    """At c = 1 the pair is one Gaussian; at c = -1 it is x and -x, one integral too."""
+    f = parse_activation(name)
+    g = f.derivative if slope else f.phi
+    scale = moments.feature_scale(f)
+    both = expectation(lambda x: g(x) * g(x), q, f.kinks, scale)
+    against = expectation(lambda x: g(x) * g(-x), q, f.kinks, scale)
+    allowed = 1e-13 * size(f, q, q, slope=slope)
+    assert abs(polar_expectation(g, (q, q), 1.0, scale) - both) <= allowed
+    assert abs(polar_expectation(g, (q, q), -1.0, scale) - against) <= allowed
 
 
 @pytest.mark.parametrize("name", [*QUADRATURE, *CLOSED, "identity"])
@@ -66,14 +100,21 @@ def test_full_correlation_gives_the_second_moment_and_none_the_squared_mean(name
 def test_the_slope_of_independent_pairs_is_the_squared_mean_slope(name: str, q: float):
     f = parse_activation(name)
     expected = expectation(f.derivative, q, f.kinks, moments.feature_scale(f)) ** 2
-    size = moments.slope_moment(f, q)
-    assert abs(pair_slope_moment(f, q, q, 0.0) - expected) <= 1e-13 * size
-    assert abs(pair_slope_moment(f, q, q, 1e-14) - expected) <= 1e-12 * size
+    largest = moments.slope_moment(f, q)
+    assert abs(pair_slope_moment(f, q, q, 0.0) - expected) <= 1e-13 * largest
+    assert abs(pair_slope_moment(f, q, q, 1e-14) - expected) <= 1e-12 * largest
 
 
 def test_the_slope_at_no_variance_is_that_at_the_origin():
     for name in ("tanh", "elu", "crelu(-0.5,1.25)"):
         assert pair_slope_moment(parse_activation(name), 0.0, 0.0, 0.3) == 1.0
+
+
+def conditional_mean(f, mu, v):
+    """E phi(mu + sqrt(v) z), by panels ending at the kinks."""
+    spread = math.sqrt(v)
+    bends = tuple((t - mu) / spread for t in f.kinks)
+    return expectation(lambda z: f.phi(mu + spread * z), 1.0, bends, 0.5)
 
 
 @pytest.mark.parametrize("name", ["tanh", "crelu(1,1.25)", "gelu"])
@@ -86,8 +127,8 @@ def test_pairs_of_unequal_variance_agree_with_a_double_integral(name: str):
     def inner(z):
         """phi(x) times the mean of phi(y) given x, which is another split than pair_moment's."""
         x, mean = math.sqrt(q1) * float(z), c * math.sqrt(q2) * float(z)
-        given = smoothed(f, np.array([mean]), q2 * (1 - c * c))
-        return float(f.phi(np.array([x]))[0]) * float(given[0]) * mp.npdf(z)
+        given = conditional_mean(f, mean, q2 * (1 - c * c))
+        return float(f.phi(np.array([x]))[0]) * given * mp.npdf(z)
 
     expected = mp.quad(inner, marks, maxdegree=5)
     assert pair_moment(f, q1, q2, c) == pytest.approx(float(expected), rel=1e-8)
@@ -104,18 +145,18 @@ def test_simulated_pairs_of_tanh_agree():
 
 
 @pytest.mark.parametrize("v", [0.0, 1e-10, 0.3, 25.0, 1e10])
-@pytest.mark.parametrize("name", ["hardtanh", "elu", "softsign", "tanh", "crelu(1,1.25)"])
+@pytest.mark.parametrize("name", ["hardtanh", "soft_threshold(0.5)", "crelu(1,1.25)"])
 def test_a_smoothed_function_averages_to_the_function_s_mean(name: str, v: float):
     """E over mu ~ N(0, q - v) of the smoothed function is E phi at q."""
     f = parse_activation(name)
     nodes, weights = np.polynomial.hermite_e.hermegauss(150)
     spread = 0.1 * math.sqrt(v) if v else 1.0
     if v == 0.0:  # nothing is smoothed
-        np.testing.assert_array_equal(smoothed(f, nodes, v), f.phi(nodes))
+        np.testing.assert_allclose(smoothed(pieces(f), nodes, v), f.phi(nodes), atol=1e-13)
         return
-    average = float(weights @ smoothed(f, spread * nodes, v)) / math.sqrt(2.0 * math.pi)
-    size = math.sqrt(moments.second_moment(f, v + spread**2))
-    assert abs(average - moments.mean(f, v + spread**2)) <= 1e-9 * size
+    average = float(weights @ smoothed(pieces(f), spread * nodes, v)) / math.sqrt(2.0 * math.pi)
+    largest = math.sqrt(moments.second_moment(f, v + spread**2))
+    assert abs(average - moments.mean(f, v + spread**2)) <= 1e-9 * largest + 1e-300
 
 
 def test_bad_arguments_are_refused():

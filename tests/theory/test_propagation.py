@@ -18,10 +18,13 @@ from fpcheck.network.skeleton import (
     Conv,
     Dense,
     Flatten,
+    GroupNorm,
     Input,
     LayerNorm,
+    Multiply,
     Pool,
     Skeleton,
+    Softmax,
 )
 from fpcheck.theory.layer_scales import layer_scales
 from fpcheck.theory.propagation import NotKnown, UnitMoments, propagate
@@ -140,15 +143,22 @@ def reason(nodes, name, parameters=None):
 def test_what_is_not_gaussian_or_not_independent_is_not_guessed():
     start = [Input("x", (4, 8)), Conv("c", ("x",), 4, (3,), "c.w", padding=((1, 1),))]
     pooled = [*start, Pool("p", ("c",), "max", (2,)), Flatten("f", ("p",)), dense("d", "f", 3)]
-    assert "pools over positions" in reason(pooled, "d")
+    assert "maximum over positions" in reason(pooled, "d")
     same = [*start, act("pc", "c", "relu"), Add("s", ("c", "pc")), act("q", "s")]
     assert "not independent" in reason(same, "q")
     after = [Input("x", (5,)), dense("a", "x", 5), act("pa", "a", "relu"), dense("b", "pa", 5),
              Add("s", ("pa", "b")), act("q", "s", "relu")]  # fmt: skip
     assert "not Gaussian" in reason(after, "q")
     assert reason(after, "s") == ""
-    partly = [Input("x", (3, 6)), LayerNorm("n", ("x",), axes=1)]
-    assert "some of the axes" in reason(partly, "n")
+    by_channel = [Input("x", (6, 9)), Conv("c", ("x",), 6, (3,), "c.w", groups=6)]
+    assert "every channel alone" in reason(by_channel, "c")
+    inner = [*start, LayerNorm("n", ("c",), axes=1)]
+    assert "not over the units" in reason(inner, "n")
+    one_each = [*start, GroupNorm("n", ("c",), groups=4)]
+    assert "every channel alone" in reason(one_each, "n")
+    product = [*start, act("g", "c", "sigmoid"), Multiply("m", ("c", "g"))]
+    assert "multiplies two signals" in reason(product, "m")
+    assert "softmax" in reason([*start, Softmax("s", ("c",))], "s")
 
 
 def test_batch_norm_is_followed_when_fresh_and_not_when_it_holds_statistics():

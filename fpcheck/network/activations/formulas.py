@@ -73,12 +73,12 @@ def gelu_slope(x: Array, a: float, b: float) -> Array:
 def gelu_tanh(x: Array, a: float, b: float) -> Array:
     """GELU's approximation by tanh. [Hendrycks, Gimpel 2016, section 2]"""
     # 0.5 (1 + tanh u) is the logistic function of 2u, which keeps its digits for negative u.
-    return x * sigmoid(2.0 * GELU_TANH_SCALE * (x + GELU_TANH_CUBIC * x**3))
+    return x * sigmoid(2.0 * GELU_TANH_SCALE * (x + GELU_TANH_CUBIC * x * x * x))
 
 
 def gelu_tanh_slope(x: Array, a: float, b: float) -> Array:
     """The derivative of `gelu_tanh`."""
-    inner = 2.0 * GELU_TANH_SCALE * (x + GELU_TANH_CUBIC * x**3)
+    inner = 2.0 * GELU_TANH_SCALE * (x + GELU_TANH_CUBIC * x * x * x)
     slope = 2.0 * GELU_TANH_SCALE * (1.0 + 3.0 * GELU_TANH_CUBIC * x * x)
     return sigmoid(inner) + x * sigmoid_slope(inner, 0.0, 0.0) * slope
 

@@ -28,6 +28,10 @@ class Skeleton:
             raise SpecError("two nodes of the skeleton have one name")
         _ = self.shapes
 
+    def __hash__(self) -> int:
+        """By the nodes' names alone, which equal skeletons share: long ones are looked up fast."""
+        return hash(tuple(node.name for node in self.nodes))
+
     @cached_property
     def shapes(self) -> dict[str, Shape]:
         """Every node's output shape by name, without the batch axis."""
