@@ -8,7 +8,7 @@ from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fpcheck.cli.deliver import deliver, index_row, rendered, worst
 from fpcheck.cli.outputs import Output
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fpcheck.core.settings import Settings
     from fpcheck.report.report import Report
 
+Result = TypeVar("Result")
 Analysis = Callable[[str, "Settings", "Monitor"], "Report"]
 
 
@@ -60,7 +61,7 @@ def analyze_all(
     for model, plan in zip(models, plans, strict=True):
         settings = configuration.settings_for(model)
         try:
-            report = _watched(partial(analysis, model, settings))
+            report = watched(partial(analysis, model, settings))
         except FpcheckError as error:
             if len(models) == 1:
                 raise
@@ -82,7 +83,7 @@ def analyze_all(
     return worst(codes)
 
 
-def _watched(work: Callable[[Monitor], Report]) -> Report:
+def watched(work: Callable[[Monitor], Result]) -> Result:
     """What `work` returns, under a progress line and with Ctrl-C at hand."""
     from fpcheck.cli.interrupt import interruptible
     from fpcheck.cli.progress import progress

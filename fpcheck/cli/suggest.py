@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from threading import Event
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +14,9 @@ from fpcheck.cli.screen import say, show
 from fpcheck.core.errors import UsageError
 from fpcheck.core.nearest import did_you_mean
 from fpcheck.report.style import Style
+
+if TYPE_CHECKING:
+    from fpcheck.core.progress import Monitor
 
 FORMATS = ("terminal", "json", "spec", "pytorch", "keras", "jax")
 AIM = "What it aims at"
@@ -174,7 +176,7 @@ def suggest(
         "key": key, "layout": layout, "data": data, "target": target, "method": method,
         "q_star": q_star, "sigma_b": sigma_b, "input_shape": options.shape_of(input_shape),
     }  # fmt: skip
-    document = _watched(model, seed, wishes, shapes)
+    document = _suggested(model, seed, wishes, shapes)
     text = _text(document, form, style)
     if output is None:
         show(text)
@@ -209,28 +211,25 @@ def _check_question(
         )
 
 
-def _watched(
+def _suggested(
     model: str | None, seed: int, wishes: dict[str, Any], shapes: dict[str, Any]
 ) -> dict[str, Any]:
     """The suggestion, under a progress line and with Ctrl-C at hand."""
-    from fpcheck.cli.interrupt import interruptible
-    from fpcheck.cli.progress import progress
+    from fpcheck.cli.run import watched
     from fpcheck.core.settings import Settings
     from fpcheck.jobs.suggest import suggest as run_suggestion
     from fpcheck.jobs.suggest import suggest_sparse
 
-    stop = Event()
-    # What the code of a live model prints must not stand in the suggestion.
-    with (
-        redirect_stdout(sys.stderr),
-        progress(stop) as (monitor, _),
-        interruptible(stop),
-    ):
+    def work(monitor: Monitor) -> dict[str, Any]:
         if shapes["sparsity"] is not None:
             loading = {name: wishes[name] for name in LOADING}
             wished = {**shapes, "q_star": wishes["q_star"]}
             return suggest_sparse(model, **loading, **wished, monitor=monitor)
         return run_suggestion(model, **wishes, settings=Settings(seed=seed), monitor=monitor)
+
+    # What the code of a live model prints must not stand in the suggestion.
+    with redirect_stdout(sys.stderr):
+        return watched(work)
 
 
 def _text(document: dict[str, Any], form: str, style: Style) -> str:

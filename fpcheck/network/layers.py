@@ -49,6 +49,11 @@ class Layer:
     preactivation: str
     postactivation: str
 
+    @property
+    def units(self) -> int:
+        """The rows of its weight matrix: units, or channels of a convolution."""
+        return self.shape[-1] if self.kind == "dense" else self.shape[0]
+
 
 @lru_cache(maxsize=8)
 def layers(skeleton: Skeleton) -> tuple[Layer, ...]:

@@ -83,7 +83,7 @@ def chi1_error(stack: Stack, point: FixedPoint | None) -> float:
 
 
 def _size(layer: Layer) -> tuple[str, int]:
-    return layer.kind, layer.shape[-1] if layer.kind == "dense" else layer.shape[0]
+    return layer.kind, layer.units
 
 
 def _alike(squares: list[tuple[float, int]]) -> float | None:

@@ -29,7 +29,7 @@ def sparse_survival(
     if alike is None or not start_q or theory.q_star == 0.0:
         return None
     dense = hidden[0].kind == "dense"
-    width = hidden[0].shape[-1] if dense else hidden[0].shape[0]
+    width = hidden[0].units
     positions = 1 if dense else min(math.prod(layer.shape[1:]) for layer in hidden)
     found = survival(alike.map, width, len(hidden), start_q=start_q, positions=positions)
     return SurvivalResult(

@@ -58,8 +58,7 @@ def relative_error(count: int) -> float:
 
 
 def _by_law(layer: Layer, weights: Law, biases: Law | None) -> LayerScale:
-    units = layer.shape[-1] if layer.kind == "dense" else layer.shape[0]
-    w2 = layer.fan_in * second_moment(weights, layer.fan_in, layer.fan_out, units)
+    w2 = layer.fan_in * second_moment(weights, layer.fan_in, layer.fan_out, layer.units)
     b2 = second_moment(biases, layer.fan_in, layer.fan_out) if biases and layer.node.bias else 0.0
     return LayerScale(layer.name, w2, b2, 0, 0)
 

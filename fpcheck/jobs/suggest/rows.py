@@ -40,20 +40,19 @@ def suggested_layers(
         if layer.name not in choices:  # its weights are another layer's
             continue
         choice, scale = choices[layer.name], present_scales[layer.name]
-        units = layer.shape[-1] if layer.kind == "dense" else layer.shape[0]
         rows.append(
             SuggestedLayer(
                 name=layer.name,
                 kind=layer.kind,
                 activation=layer.activation.label,
                 fan_in=layer.fan_in,
-                units=units,
+                units=layer.units,
                 biases=layer.node.bias is not None,
                 present_w2=scale.sigma_w2,
                 present_b2=scale.sigma_b2,
                 sigma_w2=choice.sigma_w2,
                 sigma_b2=choice.sigma_b2,
-                orthogonal_gain=orthogonal_gain(choice.sigma_w2, units, layer.fan_in),
+                orthogonal_gain=orthogonal_gain(choice.sigma_w2, layer.units, layer.fan_in),
                 q=choice.q,
                 q_measured=measured[layer.name],
                 lsuv_w2=lsuv.get(layer.name, math.nan),

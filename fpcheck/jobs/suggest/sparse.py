@@ -13,7 +13,7 @@ from fpcheck import __version__
 from fpcheck.core.errors import UnsupportedOperationError, UsageError
 from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
-from fpcheck.network.layers import Layer, layers
+from fpcheck.network.layers import layers
 from fpcheck.network.load import load
 from fpcheck.network.skeleton import Skeleton
 from fpcheck.theory.inference_saving import InferenceSaving, inference_saving
@@ -174,11 +174,7 @@ def _size(skeleton: Skeleton | None, name: str, units: int | None, depth: int | 
         source = "as asked" if given else "as asked, else the networks of Price et al. 2024"
         return Size(units or UNITS, depth or DEPTH, 1, source)
     hidden = stack[:-1] or stack
-    common, _ = Counter(map(_units, hidden)).most_common(1)[0]
+    common, _ = Counter(layer.units for layer in hidden).most_common(1)[0]
     places = sorted(math.prod(layer.shape[1:]) for layer in hidden if layer.kind != "dense")
     positions = places[len(places) // 2] if len(places) > len(hidden) // 2 else 1
     return Size(units or common, depth or len(stack), positions, f"of {name}")
-
-
-def _units(layer: Layer) -> int:
-    return layer.shape[-1] if layer.kind == "dense" else layer.shape[0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from fpcheck.jobs.suggest.choice import Choice, Chooser
 from fpcheck.jobs.suggest.fresh import Array, fresh_values
-from fpcheck.network.initializers import Law, draw_law
+from fpcheck.network.initializers import Law, draw_weight
 from fpcheck.network.layers import Layer
 from fpcheck.network.network import Network
 from fpcheck.network.operators import prepare
@@ -34,9 +34,9 @@ def suggested_start(
         choice = chooser.choose(layer, entering)
         choices[layer.name] = choice
         law = Law("normal", {"sigma2": choice.sigma_w2}, "1/sqrt(fan_in)")
-        drawn = {layer.node.weight: drawn_weight(law, layer, rng)}
+        drawn = {layer.node.weight: draw_weight(law, layer.node, layer.input_shape, rng)}
         if layer.node.bias is not None:
-            drawn[layer.node.bias] = rng.normal(0.0, math.sqrt(choice.sigma_b2), _units(layer))
+            drawn[layer.node.bias] = rng.normal(0.0, math.sqrt(choice.sigma_b2), layer.units)
         return drawn
 
     for node, value in fresh_values(network, inputs, start):
@@ -55,10 +55,10 @@ def lsuv_scales(network: Network, inputs: Array, rng: np.random.Generator) -> di
     found: dict[str, float] = {}
 
     def start(layer: Layer, entering: Array) -> Mapping[str, Array]:
-        weight = drawn_weight(ORTHOGONAL, layer, rng)
+        weight = draw_weight(ORTHOGONAL, layer.node, layer.input_shape, rng)
         own = {layer.node.weight: weight}
         if layer.node.bias is not None:
-            own[layer.node.bias] = np.zeros(_units(layer))
+            own[layer.node.bias] = np.zeros(layer.units)
         std = _std_behind(layer, entering, own)
         if not 0.0 < std < math.inf:
             found[layer.name] = math.nan
@@ -70,25 +70,6 @@ def lsuv_scales(network: Network, inputs: Array, rng: np.random.Generator) -> di
     for _ in fresh_values(network, inputs, start):
         pass
     return found
-
-
-def drawn_weight(law: Law, layer: Layer, rng: np.random.Generator) -> Array:
-    """The layer's weight tensor drawn from the law, in the layout in which the network has it."""
-    node = layer.node
-    shape = _tensor_shape(layer)
-    weight = draw_law(law, shape, layer.fan_in, layer.fan_out, rng)
-    if node.layout == "in_out":  # (out, in, *kernel) -> (*kernel, in, out)
-        weight = np.ascontiguousarray(np.moveaxis(weight, (1, 0), (-2, -1)))
-    return weight
-
-
-def _tensor_shape(layer: Layer) -> tuple[int, ...]:
-    kernel = getattr(layer.node, "kernel", ())
-    return (_units(layer), layer.fan_in // math.prod(kernel), *kernel)
-
-
-def _units(layer: Layer) -> int:
-    return layer.shape[-1] if layer.kind == "dense" else layer.shape[0]
 
 
 def _std_behind(layer: Layer, entering: Array, own: Mapping[str, Array]) -> float:

@@ -47,6 +47,17 @@ def draw_law(
     return amplitude(law, fan_in, fan_out) * FAMILIES[law.name].draw(law.parameters, shape, rng)
 
 
+def draw_weight(
+    law: Law, node: Dense | Conv, input_shape: Shape, rng: np.random.Generator
+) -> Array:
+    """The weight tensor of one layer drawn from `law`, float64, in the node's own layout."""
+    shape = stored_shape(replace(node, layout="out_in"), input_shape)
+    weight = draw_law(law, shape, fan_in(node, input_shape), fan_out(node), rng)
+    if node.layout == "in_out":  # (out, in, *kernel) -> (*kernel, in, out)
+        weight = np.ascontiguousarray(np.moveaxis(weight, (1, 0), (-2, -1)))
+    return weight
+
+
 def draw_network(
     skeleton: Skeleton,
     layer_laws: Mapping[str, tuple[Law, Law | None]],
@@ -86,15 +97,11 @@ def _draw_layer(
     biases: Law | None,
     rng: np.random.Generator,
 ) -> dict[str, Array]:
-    fans = fan_in(node, input_shape), fan_out(node)
-    shape = stored_shape(replace(node, layout="out_in"), input_shape)
-    weight = draw_law(weights, shape, *fans, rng)
-    if node.layout == "in_out":  # (out, in, *kernel) -> (*kernel, in, out)
-        weight = np.ascontiguousarray(np.moveaxis(weight, (1, 0), (-2, -1)))
-    drawn = {node.weight: weight}
+    drawn = {node.weight: draw_weight(weights, node, input_shape, rng)}
     if node.bias is not None:
+        units = node.units if isinstance(node, Dense) else node.channels
         law = biases or Law("zeros")
-        drawn[node.bias] = draw_law(law, shape[:1], *fans, rng)
+        drawn[node.bias] = draw_law(law, (units,), fan_in(node, input_shape), fan_out(node), rng)
     return drawn
 
 
