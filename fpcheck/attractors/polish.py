@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,6 +104,21 @@ def unpolished(program: Program, state: Array, period: int) -> Polished:
     return Polished(
         orbit(program, state, period), _largest(defect), UNPOLISHED_ERROR * size_of(state)
     )
+
+
+def in_order(program: Program, found: Polished) -> Polished:
+    """The same orbit from its smallest state on, wherever the iteration stopped."""
+    first = min(range(found.period), key=lambda i: coordinates(found.points[i]))
+    if first == 0:
+        return found
+    points = np.roll(found.points, -first, axis=0)
+    jac = None if found.jacobian is None else return_jacobian(program, points)
+    return replace(found, points=points, jacobian=jac)
+
+
+def coordinates(point: Array) -> tuple[float, ...]:
+    """What points are ordered by: rounded, so that the order does not hang on the last bits."""
+    return tuple((point.round(9) + 0.0).tolist())
 
 
 def size_of(x: Array) -> float:

@@ -111,7 +111,7 @@ Format: TypeAlias = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="terminal (default) or json.",
+        help="terminal (default) or json; png, svg, html of a picture.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -86,10 +86,10 @@ class Motion:
     """What each of the given states does in the long run.
 
     kinds: (u,) one word a state; members: (u,) index into `sets`, NO_SET where the state is
-    neither followed nor near a set that was; targets: of each set, the index of the orbit that it is
-    on or on the way to in `known` + `found`, None without one; followed: (u,) bool; found: the orbits that were
-    found on the way and are not among the known ones; shares: of the first, randomly picked
-    states alone, so that they speak for all.
+    neither followed nor near a set that was; targets: of each set, the index in `known` + `found`
+    of the orbit that it is on or on its way to, None without one; followed: (u,) bool; found: the
+    orbits that were found on the way and are not among the known ones; shares: of the first,
+    randomly picked states alone, so that they speak for all.
     """
 
     kinds: tuple[Kind, ...]

@@ -1,0 +1,126 @@
+"""What surrounds the attractors: the data's rows, damaged rows, borders of basins, a slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fpcheck.attractors.basins.boundary import Boundary, boundary
+from fpcheck.attractors.basins.memory import Memory, memory
+from fpcheck.attractors.basins.restoration import Restoration, restoration
+from fpcheck.attractors.basins.slice import Slice, slice_plane
+from fpcheck.attractors.basins.traps import ELSEWHERE, Labels, Trap
+from fpcheck.attractors.basins.widening import widened
+from fpcheck.attractors.listing import Entry, Listing
+from fpcheck.attractors.polish import Polished
+from fpcheck.attractors.selfmap import Array
+from fpcheck.core.errors import UsageError
+from fpcheck.core.progress import Monitor
+from fpcheck.core.settings import Settings
+from fpcheck.network.program import Program
+
+# Attractors whose border is looked for, the largest basins first.
+BORDERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Basins:
+    """What was found around the attractors; None where there is nothing to look at."""
+
+    boundaries: tuple[Boundary, ...] = ()
+    data: Memory | None = None
+    restoration: Restoration | None = None
+    slice: Slice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """The attractors that something ended on, as traps, and the other fixed points, by id."""
+
+    traps: list[Trap]
+    saddles: list[tuple[str, Polished]]
+    place: dict[int, int]  # label -> index into traps
+
+
+def look_at_basins(
+    program: Program,
+    rows: Array,
+    labels: Labels,
+    listing: Listing,
+    settings: Settings,
+    rng: np.random.Generator,
+    monitor: Monitor,
+    *,
+    bordered: bool,
+) -> Basins:
+    """The borders of the basins, what the data's rows do, and the slice that was asked for.
+
+    rows: (r, n), possibly none; labels: of the law's starts and then of the rows; bordered: whether
+    any basin can have a border.
+    """
+    ends = _ends(listing)
+    # Larger balls that are not proved: all that is told below is numerical or sampled anyway.
+    ends = replace(ends, traps=list(widened(program, ends.traps)))
+    of_rows = _places(labels[len(labels) - len(rows) :], ends)
+    borders: tuple[Boundary, ...] = ()
+    if bordered:
+        borders = boundary(
+            program, ends.traps[:BORDERS], ends.saddles, settings=settings, rng=rng, monitor=monitor
+        )
+    kept = repaired = None
+    if len(rows):
+        kept = memory(program, rows, of_rows, ends.traps)
+        repaired = restoration(
+            program, rows, of_rows, ends.traps, settings=settings, rng=rng, monitor=monitor
+        )
+    return Basins(borders, kept, repaired, _slice(program, ends, settings, rng, monitor))
+
+
+def _places(labels: Labels, ends: _Ends) -> Labels:
+    """The index of the trap that each label stands for; ELSEWHERE where it is not listed."""
+    places = [ends.place.get(int(each), ELSEWHERE) if each >= 0 else int(each) for each in labels]
+    return np.array(places, dtype=np.int64)
+
+
+def _ends(listing: Listing) -> _Ends:
+    entries: list[tuple[str, str, Entry]] = [
+        (item.id, item.kind, entry)
+        for entry, item in zip(listing.resting, listing.fixed_points, strict=False)
+    ]
+    entries += [
+        (item.id, item.kind, entry)
+        for entry, item in zip(listing.cycling, listing.cycles, strict=False)
+    ]
+    attracting = [each for each in entries if each[1] == "stable" or each[2].ended_on]
+    attracting.sort(key=lambda each: -each[2].starts)
+    traps = [Trap(name, entry.found, entry.proof.attracting) for name, _, entry in attracting]
+    others = {name for name, _, _ in entries} - {trap.id for trap in traps}
+    return _Ends(
+        traps=traps,
+        saddles=[(name, entry.found) for name, _, entry in entries if name in others],
+        place={
+            entry.label: index for index, (_, _, entry) in enumerate(attracting) if entry.label >= 0
+        },
+    )
+
+
+def _slice(
+    program: Program,
+    ends: _Ends,
+    settings: Settings,
+    rng: np.random.Generator,
+    monitor: Monitor,
+) -> Slice | None:
+    if not settings.slice:
+        return None
+    if not ends.traps:
+        raise UsageError(
+            "there is no attractor to draw a slice through",
+            where="--slice",
+            hint="leave it out, or raise --max-steps",
+        )
+    return slice_plane(
+        program, ends.traps, settings.slice, ends.saddles, settings=settings, rng=rng,
+        monitor=monitor,
+    )  # fmt: skip
