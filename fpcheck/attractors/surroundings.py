@@ -20,8 +20,8 @@ from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.network.program import Program
 
-# Attractors whose border is looked for, the largest basins first.
-BORDERS = 64
+# Attractors whose border is looked for, the largest basins first, at effort 1.
+BORDERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,9 @@ def look_at_basins(
     of_rows = _places(labels[len(labels) - len(rows) :], ends)
     borders: tuple[Boundary, ...] = ()
     if bordered:
+        limit = max(1, int(BORDERS * max(settings.effort, 1.0)))
         borders = boundary(
-            program, ends.traps[:BORDERS], ends.saddles, settings=settings, rng=rng, monitor=monitor
+            program, ends.traps[:limit], ends.saddles, settings=settings, rng=rng, monitor=monitor
         )
     kept = repaired = None
     if len(rows):

@@ -21,6 +21,7 @@ from fpcheck.attractors.selfmap import Array, differentiable
 from fpcheck.core.findings import Status
 from fpcheck.core.progress import Monitor
 from fpcheck.network.program import Program
+from fpcheck.network.skeleton import Conv, Dense
 
 # Work is counted in linear systems. One of size n takes about n^3 + 600 n^2 + 400 000 units beside
 # its Jacobian's products, 45 000 of them a microsecond (measured for n = 10 to 256): SHARE is some
@@ -41,9 +42,11 @@ MIDDLE = 0.1  # spread, in units of the states' own
 FAR_CURVES = 4
 FAR = 4.0
 HALF = 0.3  # later curves begin at the seeds, and at these shrunk towards their middle
-# At effort 1 so many points are enough: each is to be certified, and a trained network of 64 units
-# may well have thousands.
-POINTS = 128
+# Points that are enough at effort 1: a trained network of 64 units has thousands, and each is to be
+# certified, which takes some 2.5 ms a layer. As many as can be in CERTIFYING seconds, but FEWEST.
+CERTIFYING = 0.8
+PER_LAYER, PER_CUBE = 2.5e-3, 4e-9
+FEWEST_POINTS = 64
 # States this many times as large as all seeds are no fixed points: where x + b rounds to x, any
 # large x looks like one.
 REACH = 1e6
@@ -93,7 +96,7 @@ def find_all(
         registry.close()
         share = max(1, int(effort * SHARE / _units(space)))
         most = max(share, int(effort * MOST / _units(space)))
-        enough = max(1, int(effort * POINTS))
+        enough = max(1, int(effort * _points(program)))
         budget = Budget(share, most, max(enough, len(resting) + enough // 2))
         stuck = _newton(registry, _newton_starts(seeds, resting), int(NEWTON_SHARE * share) + 64)
         places = space.lower(states)
@@ -102,6 +105,13 @@ def find_all(
         _deflated(registry, places[-DEFLATED:])
         slow = _slow(registry, program, np.concatenate([stuck, _spread(states, SLOW_STARTS)]))
     return _result(registry, resting, slow, stopped, (odd, odd_status))
+
+
+def _points(program: Program) -> float:
+    """How many points are enough at effort 1."""
+    layers = sum(isinstance(node, Dense | Conv) for node in program.skeleton.nodes)
+    seconds = PER_LAYER * max(layers, 1) + PER_CUBE * program.input_size**3
+    return max(FEWEST_POINTS, CERTIFYING / seconds)
 
 
 def _why_not(effort: float, n: int) -> str:
