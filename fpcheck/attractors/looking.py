@@ -67,8 +67,8 @@ def look_for_all(
 ) -> Looked:
     """The fixed points beyond those that iteration ended on, each with its certificate.
 
-    Where the signs of det(I - J) prove that one is missing, the search goes on, twice at most, each
-    time with twice the effort. A narrow map's list is then completed by branch and bound. unique:
+    Where the signs of det(I - J) prove that one is missing though the search found nothing new, it
+    goes on, twice at most, each time with twice the effort. A narrow map's list is then completed by branch and bound. unique:
     whether there is exactly one fixed point, so that nothing is looked for once it is known.
     """
     pairs = list(zip(settled.discovery.found, settled.certificates, strict=True))
@@ -88,7 +88,7 @@ def look_for_all(
         unconfirmed += len(found) - len(kept)
         extra += distinct([*resting, *extra], kept)
         said = _completeness(program, region, [*resting, *extra], searches)
-        if said.index_verdict != DISAGREES:
+        if said.index_verdict != DISAGREES or not searches[-1].flat:
             break
         effort *= 2.0
     complete = _complete(work, [found for found, _ in [*resting, *extra]], nothing_left)

@@ -97,8 +97,8 @@ def described(kind, seen=None):
     yield words.removesuffix("_result"), kind
     for hint in typing.get_type_hints(kind).values():
         for part in parts_of(hint):
-            # The theory's records have the names of others, and are looked at by those.
-            if dataclasses.is_dataclass(part) and "theory" not in part.__module__:
+            # The other questions' parts stand in definitions of other names.
+            if dataclasses.is_dataclass(part) and part.__module__.startswith("fpcheck.attractors"):
                 yield from described(part, seen)
 
 

@@ -10,7 +10,13 @@ from threadpoolctl import threadpool_limits
 
 from fpcheck.attractors.discover import DENSE_LIMIT
 from fpcheck.attractors.polish import Polished
-from fpcheck.attractors.search.explore import Budget, Frontier, explore, typical_length
+from fpcheck.attractors.search.explore import (
+    NOTHING_NEW,
+    Budget,
+    Frontier,
+    explore,
+    typical_length,
+)
 from fpcheck.attractors.search.newton import descend
 from fpcheck.attractors.search.registry import Registry
 from fpcheck.attractors.search.result import SearchResult, Seeds, SlowPoint
@@ -124,7 +130,7 @@ def _why_not(effort: float, n: int) -> str:
 
 def _nothing(resting: Sequence[Polished], why: str, n: int) -> SearchResult:
     hits = (0,) * len(resting)
-    return SearchResult((), (), hits, (), why, False, "numerical", {}, 0, n)
+    return SearchResult((), (), hits, (), why, False, False, "numerical", {}, 0, n)
 
 
 def _units(space: Space) -> float:
@@ -226,6 +232,7 @@ def _result(
         hits=tuple(registry.hits),
         discovery=tuple(registry.discovery),
         stopped=stopped,
+        flat=stopped.endswith(NOTHING_NEW),
         odd=odd[0],
         odd_status=odd[1],
         methods=dict(registry.methods),

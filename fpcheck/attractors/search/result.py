@@ -52,7 +52,8 @@ class SearchResult:
 
     hits: how often each point was come upon, the known ones (in the order given) first and then
     those of `found`; a point's first finding counts, having been given does not.
-    discovery: the discovery curve; work: linear systems solved in all; stopped: why, in words.
+    discovery: the discovery curve; work: linear systems solved in all; stopped: why, in words;
+    flat: because the discovery curve is, and not because points or work were enough.
     odd: f(-x) = -x, so that partners were closed; odd_status: proved by the network's structure or
     numerical. methods: how many points each method found. dimension: of the space that was
     searched, below n where the network has a narrow layer.
@@ -63,6 +64,7 @@ class SearchResult:
     hits: tuple[int, ...]
     discovery: tuple[Discovery, ...]
     stopped: str
+    flat: bool
     odd: bool
     odd_status: Status
     methods: Mapping[str, int]

@@ -3,8 +3,8 @@
 Every rung is a sufficient condition on the weights and on the range of the activations' slopes. The
 first ones hold for all biases and prove existence on all of R^n; those that only look at the slopes
 where fixed points can be take existence from a ball that is mapped into itself. None proves that
-the fixed point is stable but those in a norm: they make the map a contraction, so that every start
-converges to it.
+the fixed point is stable but the product of norms and the weighted norm: they make the map a
+contraction, so that every start converges to it.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ class Uniqueness:
 
 
 PRODUCT, WEIGHTED, MONOTONE = "product of norms", "weighted norm", "monotone"
+# Of a network whose own steps need not contract where all its activations as one layer do.
+WEIGHTED_LAYER = "norm of all activations as one layer"
 SCALED, P_MATRIX = "scaled monotone", "P-matrix"
 LOCAL = ", slopes at fixed points"
 REGULAR = "regular Jacobians on the invariant ball"
@@ -129,7 +131,8 @@ def _by_slopes(layer: Stacked, monitor: Monitor, suffix: str) -> Iterator[Rung]:
         note = f"{units} units, more than {SEARCHED}"
         yield Rung(SCALED + suffix, None, 1.0, holds=False, note=note)
         return
-    yield _sector_rung(WEIGHTED + suffix, layer, (-steepest, steepest), monitor, search=True)
+    weighted = WEIGHTED if layer.iterates else WEIGHTED_LAYER
+    yield _sector_rung(weighted + suffix, layer, (-steepest, steepest), monitor, search=True)
     yield _sector_rung(MONOTONE + suffix, layer, (layer.low, layer.high), monitor, search=False)
     yield _sector_rung(SCALED + suffix, layer, (layer.low, layer.high), monitor, search=True)
     yield _p_matrix_rung(layer, monitor, suffix)

@@ -52,7 +52,10 @@ class Stacked:
 
     weight: the ball of W, (N, N); offset: the ball of c, (N,); low, high: (N,), exact floats on the
     outer side of the true range; functions: the activations in order, sizes: how many units of z
-    each has.
+    each has; iterates: whether f itself contracts wherever z -> phi(W z + c) does in a 2-norm with
+    weights. It does where every node has one input, and where x is stacked, as |z'|^2 + |x'|^2 <=
+    r^2 (|z'|^2 + |x|^2) for the differences after and before; elsewhere what W adds up from this
+    step's outputs and the last one's may cancel.
     """
 
     weight: Ball
@@ -61,6 +64,7 @@ class Stacked:
     high: Array
     functions: tuple[ActivationFunction, ...]
     sizes: tuple[int, ...]
+    iterates: bool
 
 
 def stacked(program: Program) -> Stacked | str:
@@ -92,6 +96,7 @@ def stacked(program: Program) -> Stacked | str:
         np.ascontiguousarray(high),
         tuple(functions),
         tuple(sizes.values()),
+        OUTPUT in sizes or all(len(node.inputs) <= 1 for node in skeleton.nodes),
     )
 
 

@@ -56,7 +56,8 @@ def two_norm(matrix: Ball, *, loose: bool = False) -> float:
 
     With `loose` it may be some ten per cent larger, for half of the time.
     """
-    spread = math.sqrt(max_norm(_sizes(matrix.rad)) * max_norm(_sizes(matrix.rad.T)))
+    # Two roots: the product of two small numbers would be 0.
+    spread = math.sqrt(max_norm(_sizes(matrix.rad))) * math.sqrt(max_norm(_sizes(matrix.rad.T)))
     return (_point_norm(matrix.mid, loose) + spread) * (1.0 + 8 * U) + TINY
 
 
@@ -118,7 +119,8 @@ def _point_norm(matrix: Array, loose: bool) -> float:
         return 0.0
     small = np.ascontiguousarray(matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T)
     gram = small @ small.T
-    frobenius = float(np.trace(gram)) * widen(small.size)
+    # Squares of entries below 1e-160 underflow.
+    frobenius = float(np.trace(gram)) * widen(small.size) + TINY
     # |fl(M M^T) - M M^T| <= gamma |M| |M|^T, whose 2-norm is at most the trace.
     doubt = gamma(small.shape[1]) * frobenius + TINY
     for largest in _guesses(gram, loose):

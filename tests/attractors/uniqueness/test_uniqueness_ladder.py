@@ -14,9 +14,10 @@ from fpcheck.attractors.uniqueness.slopes import narrowed
 from fpcheck.attractors.uniqueness.stacked import outer_slopes, stacked
 from fpcheck.network.activations import ACTIVATIONS, parse_activation
 from fpcheck.network.enclosure.matrices import point
+from fpcheck.network.network import Network
 from fpcheck.network.program import forward, trace
 from fpcheck.network.recurrent import gru_cell
-from fpcheck.network.skeleton import Activation
+from fpcheck.network.skeleton import Activation, Add, Dense, Input, Skeleton
 
 # The search ends within a thousandth of the best gain or a little more.
 SEARCH_GAP = 0.02
@@ -47,6 +48,28 @@ def test_a_decreasing_map_has_one_fixed_point_whatever_its_gain():
     proof = prove_unique(one_layer(-50.0 * np.eye(3)).program, QUIET)
     assert (proof.status, proof.method, proof.contraction) == ("proved", "monotone", False)
     assert proof.lipschitz_upper == pytest.approx(50.0, rel=1e-9)
+
+
+def test_one_fixed_point_of_a_network_with_a_skip_need_not_attract():
+    """z = tanh(-0.9 x), f(x) = z + tanh(0.9 z - 0.9 x). At x = f(x) the second argument is
+    -0.9 times the second term, so that W is [[-0.9, -0.9], [0, -0.9]], but f'(0) = -2.61."""
+    gain = np.array([[-0.9]])
+    nodes = (
+        Input("x", (1,)),
+        Dense("first", ("x",), 1, "down"),
+        Activation("z", ("first",), parse_activation("tanh")),
+        Dense("up", ("z",), 1, "up"),
+        Dense("down", ("x",), 1, "down"),
+        Add("both", ("up", "down")),
+        Activation("second", ("both",), parse_activation("tanh")),
+        Add("sum", ("z", "second")),
+    )
+    program = Network(Skeleton(nodes), {"down": gain, "up": -gain}).program
+    proof = prove_unique(program, QUIET)
+    assert (proof.status, proof.contraction) == ("proved", False)
+    assert proof.method == "norm of all activations as one layer"
+    away = np.array([[0.1]])
+    assert abs(forward(program, away)) > 2.4 * away
 
 
 def test_skew_weights_have_one_fixed_point_whatever_their_size():

@@ -38,6 +38,14 @@ def test_the_two_norm_is_an_upper_bound_and_close(loose):
         assert bound <= true * (1.15 if loose else 1 + 1e-10) + 1e-100
 
 
+@pytest.mark.parametrize("size", [1e-310, 1e-200, 1e-170, 1e-161, 1e-155, 1e150, 1e160, 1e300])
+def test_the_two_norm_is_an_upper_bound_where_squares_leave_the_range(size):
+    matrix = np.array([[1.0, 1.0], [0.0, 1.0]])
+    golden = 0.5 * (1.0 + np.sqrt(5.0)) * (1.0 - 1e-12)
+    assert two_norm(point(size * matrix)) >= golden * size
+    assert two_norm(Ball(np.zeros((2, 2)), size * matrix)) >= golden * size
+
+
 def test_the_two_norm_of_a_ball_holds_for_all_its_matrices():
     rng = np.random.default_rng(1)
     mid, rad = rng.standard_normal((8, 8)), rng.uniform(0, 0.1, (8, 8))
