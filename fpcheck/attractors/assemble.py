@@ -51,7 +51,7 @@ def map_result(parts: Parts, settings: Settings) -> MapResult:
         max_steps=settings.max_steps,
         fixed_points=points,
         other_fixed_points=unlisted,
-        continuum=continuum(listing.resting),
+        continuum=None if _finite(parts) else continuum(listing.resting),
         cycles=loops,
         other_cycles=others(
             labels, listing.cycling[len(loops) :], _counted(discovery, fixed=False)
@@ -126,10 +126,16 @@ def _aperiodic(labels: NDArray[np.int64], moving: LongRun) -> Aperiodic:
     )
 
 
+def _finite(parts: Parts) -> bool:
+    """Whether it is proved that there are only so many fixed points."""
+    whole = parts.search.complete
+    return parts.uniqueness.status == "proved" or (whole is not None and whole.whole)
+
+
 def _uniqueness(parts: Parts, points: Iterable[FixedPoint]) -> str:
     """Proved by the ladder or a complete list, disproved by two proved points, else unknown."""
     whole = parts.search.complete
-    alone = whole is not None and whole.complete and whole.region == "R^n" and whole.count == 1
+    alone = whole is not None and whole.whole and whole.count == 1
     if alone or parts.uniqueness.status == "proved":
         return "proved"
     # Proved points that are proved equal are listed once.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from fpcheck.core.plain import Section
@@ -13,7 +15,7 @@ SHOWN = 10
 COLUMNS, ROWS = 72, 48
 EMPTY, UNSTABLE, STABLE = 0, 1, 2
 REGIONS = (
-    Region("", "no fixed point followed", "unresolved"),
+    Region("", "no fixed point followed", "blank"),
     Region("unstable", "", "other"),
     Region("stable", "", "basin"),
 )
@@ -24,6 +26,10 @@ EVENT_COLUMNS = (
     Column("unstable directions", "left", priority=1),
 )
 LISTED_NAMES = 4
+# The diagram leaves out so much of the gains on either side of its upright axis where a point runs
+# off, and shows so much room around the rest, as a share of it.
+RARE, ROOM = 0.01, 0.25
+STEPS_DRAWN = 4 * (COLUMNS + ROWS)  # of one piece of a branch, at most
 
 
 def continuation_items(section: Section, suffix: str) -> Iterable[Item]:
@@ -34,22 +40,28 @@ def continuation_items(section: Section, suffix: str) -> Iterable[Item]:
     yield Note(_margin(section, suffix))
     if section["events"]:
         yield _events(section, suffix)
-    if any(len(branch["gains"]) > 1 for branch in section["branches"]):
-        yield diagram(section)
+    if has_diagram(section):
+        drawn = diagram(section)
+        yield replace(drawn, title=f"{drawn.title}{suffix}")
+
+
+def has_diagram(section: Section) -> bool:
+    """Whether any fixed point was followed, so that there is something to draw."""
+    return any(len(branch["gains"]) > 1 for branch in section.get("branches", ()))
 
 
 def diagram(section: Section) -> Picture:
     """The followed fixed points over the gain, stable ones drawn over the others."""
     branches = section["branches"]
-    heights = [y for branch in branches for y in branch["positions"]]
-    y = _axis(section["axis"], min(heights), max(heights))
-    x = Axis(f"gain of {section['scaled']}", section["low"], section["high"])
+    y = _axis(section["axis"], *_heights(branches))
+    x = Axis(f"gain of {_what(section)}", section["low"], section["high"])
     cells = [[EMPTY] * COLUMNS for _ in range(ROWS)]
     for branch in branches:
         _draw(branch, x, y, cells)
     marks = [
         Mark(str(number + 1), event["gain"], event["position"], stable=False)
-        for number, event in enumerate(section["events"][:SHOWN])
+        for number, event in enumerate(_shown(section["events"]))
+        if y.low <= event["position"] <= y.high
     ]
     return Picture(
         title="Fixed points over the gain",
@@ -60,7 +72,8 @@ def diagram(section: Section) -> Picture:
         marks=tuple(marks),
         curves=tuple(_curves(branches)),
         caption=(
-            f"The network is at gain 1; numbers are the events above (numerical). {section['note']}"
+            "The network is at gain 1; the numbers are those of the bifurcations (numerical). "
+            + _sentence(section["note"])
         ),
     )
 
@@ -85,12 +98,33 @@ def _axis(title: str, low: float, high: float) -> Axis:
     return Axis(title, low - room, high + room)
 
 
+def _heights(branches: Sequence[Section]) -> tuple[float, float]:
+    """The positions that are shown: all, but where a branch runs off within next to no gain."""
+    pieces = sorted(
+        (0.5 * (y0 + y1), abs(g1 - g0))
+        for branch in branches
+        for (g0, y0), (g1, y1) in pairwise(zip(branch["gains"], branch["positions"], strict=True))
+    )
+    every = [y for branch in branches for y in branch["positions"]]
+    total = math.fsum(length for _, length in pieces)
+    if not total > 0.0:
+        return min(every), max(every)
+    passed, low, high = 0.0, pieces[0][0], pieces[-1][0]
+    for height, length in pieces:
+        low = height if passed <= RARE * total else low
+        high = height if passed <= (1.0 - RARE) * total else high
+        passed += length
+    room = ROOM * (high - low) or ROOM * (max(every) - min(every))
+    return max(min(every), low - room), min(max(every), high + room)
+
+
 def _draw(branch: Section, x: Axis, y: Axis, cells: list[list[int]]) -> None:
     """Every piece of a branch, as many points as it crosses cells."""
     path = list(zip(branch["gains"], branch["positions"], branch["unstable"], strict=True))
     for (g0, p0, u0), (g1, p1, u1) in pairwise(path):
         across = abs(_place(g1, x, COLUMNS) - _place(g0, x, COLUMNS))
         steps = max(across, abs(_place(p1, y, ROWS) - _place(p0, y, ROWS)), 1)
+        steps = min(steps, STEPS_DRAWN)
         kind = STABLE if u0 == 0 and u1 == 0 else UNSTABLE
         for step in range(steps + 1):
             share = step / steps
@@ -101,18 +135,49 @@ def _draw(branch: Section, x: Axis, y: Axis, cells: list[list[int]]) -> None:
 
 
 def _place(value: float, axis: Axis, count: int) -> int:
+    """The cell of a value; below 0 or from `count` on where it lies beyond the axis."""
     share = (value - axis.low) / (axis.high - axis.low)
-    return min(int(share * count), count - 1)
+    return count - 1 if share == 1.0 else math.floor(share * count)
 
 
 def _margin(section: Section, suffix: str) -> str:
-    low, high = section["margin_low"], section["margin_high"]
-    text = f"Gain margin{suffix}: scaling {section['scaled']} changes the fixed points "
-    if low is None and high is None:
-        reached = f"{section['reached_low']:.3g} and {section['reached_high']:.3g}"
-        return f"{text}nowhere between {reached} (numerical)."
-    parts = [f"at {gain:.5g} {side}" for gain, side in ((low, "below"), (high, "above")) if gain]
-    return text + " and ".join(parts) + f", of {section['followed']} followed (numerical)."
+    what, _, stays = section["scaled"].partition("; ")
+    count = section["followed"]
+    subject = "the followed one" if count == 1 else f"the {count} followed"
+    text = (
+        f"Gain margin{suffix}: {what} are multiplied by g{f'; {stays}' if stays else ''}. "
+        f"Nearest change of the fixed points, of {subject} (numerical): {_ends(section, 'margin')}."
+    )
+    alone = [(section[f"margin_{side}"], section[f"attractor_{side}"]) for side in ("low", "high")]
+    if any(every != stable for every, stable in alone):
+        text += f" Of the stable ones alone: {_ends(section, 'attractor')}."
+    return text
+
+
+def _ends(section: Section, key: str) -> str:
+    """The nearest gains on both sides of 1 at which something changes."""
+    parts = []
+    for side, word in (("low", "below"), ("high", "above")):
+        gain, reached = section[f"{key}_{side}"], section[f"reached_{side}"]
+        at = f"none {word} 1, down to" if side == "low" else f"none {word} 1, up to"
+        parts.append(f"{at} {reached:.3g}" if gain is None else f"g = {gain:.5g} {word} 1")
+    return "; ".join(parts)
+
+
+def _what(section: Section) -> str:
+    """What is scaled, without what stays."""
+    return str(section["scaled"]).partition("; ")[0]
+
+
+def _sentence(text: str) -> str:
+    """The text with a capital in front and a full stop behind."""
+    return text[:1].upper() + text[1:].rstrip(".") + "." if text else ""
+
+
+def _shown(events: Sequence[Section]) -> list[Section]:
+    """The events that are listed and marked: the nearest to gain 1, in order of the gain."""
+    near = sorted(events, key=lambda event: abs(math.log(event["gain"])))[:SHOWN]
+    return sorted(near, key=lambda event: float(event["gain"]))
 
 
 def _events(section: Section, suffix: str) -> Table:
@@ -123,10 +188,10 @@ def _events(section: Section, suffix: str) -> Table:
             _names(event["points"]),
             f"{_count(event['unstable_before'])} → {_count(event['unstable_after'])}",
         )
-        for number, event in enumerate(section["events"][:SHOWN])
+        for number, event in enumerate(_shown(section["events"]))
     )
     more = len(section["events"]) - SHOWN
-    caption = f"{more} more in the report" if more > 0 else ""
+    caption = f"the nearest to gain 1; {more} more in the report" if more > 0 else ""
     return Table(f"Bifurcations{suffix}", EVENT_COLUMNS, rows, caption)
 
 

@@ -68,8 +68,9 @@ def look_for_all(
     """The fixed points beyond those that iteration ended on, each with its certificate.
 
     Where the signs of det(I - J) prove that one is missing though the search found nothing new, it
-    goes on, twice at most, each time with twice the effort. A narrow map's list is then completed by branch and bound. unique:
-    whether there is exactly one fixed point, so that nothing is looked for once it is known.
+    goes on, twice at most, each time with twice the effort. A narrow map's list is then completed
+    by branch and bound. unique: whether there is exactly one fixed point, so that nothing is looked
+    for once it is known.
     """
     pairs = list(zip(settled.discovery.found, settled.certificates, strict=True))
     resting = [pair for pair in pairs if pair[0].period == 1]
@@ -94,6 +95,10 @@ def look_for_all(
     complete = _complete(work, [found for found, _ in [*resting, *extra]], nothing_left)
     if complete is not None and complete.missing:
         extra += _missed(work, complete, [*resting, *extra])
+    if complete is not None:
+        kept = [pair for pair in extra if not _refuted(*pair, complete)]
+        unconfirmed += len(extra) - len(kept)
+        extra = kept
         said = _completeness(program, region, [*resting, *extra], searches)
     summary = _summary(searches, unconfirmed)
     if nothing_left:
@@ -145,6 +150,14 @@ def _missed(work: _Work, complete: CompleteList, known: Pairs) -> Pairs:
     found = [point for point in candidates if point is not None]
     proofs = certify_all(work.program, found, work.settings.threads, work.monitor)
     return distinct(known, list(zip(found, proofs, strict=True)))
+
+
+def _refuted(found: Polished, proof: Certificate, complete: CompleteList) -> bool:
+    """Whether there is no fixed point near a point without a certificate, by the whole list."""
+    if proof.proved or not complete.whole:
+        return False
+    away = np.abs(complete.points - found.point).max(axis=1, initial=0.0)
+    return not bool((away <= complete.radii + 4 * found.error).any())
 
 
 def _completeness(

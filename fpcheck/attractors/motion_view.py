@@ -31,10 +31,12 @@ def motion_items(one: Section, suffix: str) -> Iterable[Item]:
     slow = one.get("slow_points") or []
     if slow:
         least = min(point["speed"] for point in slow)
-        noun = "slow point" if len(slow) == 1 else "slow points"
+        one_only = len(slow) == 1
+        noun = "1 slow point, which is" if one_only else f"{len(slow)} slow points, which are"
+        what = "no fixed point" if one_only else "no fixed points"
         yield Note(
-            f"{len(slow)} {noun}, no fixed points: there |f(x) - x| has a minimum, down to "
-            f"{least:.2g}, and iteration lingers."
+            f"{noun} {what}: |f(x) - x| has a minimum there, of {least:.2g}"
+            f"{'' if one_only else ' at least'}, and iteration lingers (numerical)."
         )
 
 

@@ -49,6 +49,13 @@ def complete(one: Section, place: str) -> Finding:
     total, expected = known["index_sum"], known["index_expected"]
     if whole and whole["complete"]:
         count, region = whole["count"], whole["region"]
+        listed = len(one["fixed_points"])
+        if listed < count:
+            return finding(
+                "FP212", "fail", where=place, status="proved", found=float(listed),
+                limit=float(count),
+                message=f"{count} fixed points in {region} by branch and bound, {listed} listed",
+            )  # fmt: skip
         return finding(
             "FP212", "pass", where=place, status="proved",
             message=f"all {count} fixed points in {region} are listed, by branch and bound",

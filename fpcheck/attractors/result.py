@@ -78,7 +78,7 @@ class FixedPoint:
     certified_error: float | None = field(metadata={"digits": 17})
     certified_radius: float | None = field(metadata={"digits": 17})
     attracting_radius: float | None = field(metadata={"digits": 17})
-    attracting_rate: float | None
+    attracting_rate: float | None = field(metadata={"digits": 17})
     residual: float
     spectral_radius: float | None
     spectral_radius_low: float | None = field(metadata={"digits": 17})
@@ -117,7 +117,7 @@ class Cycle:
     certified_error: float | None = field(metadata={"digits": 17})
     certified_radius: float | None = field(metadata={"digits": 17})
     attracting_radius: float | None = field(metadata={"digits": 17})
-    attracting_rate: float | None
+    attracting_rate: float | None = field(metadata={"digits": 17})
     residual: float
     spectral_radius: float | None
     spectral_radius_low: float | None = field(metadata={"digits": 17})
@@ -172,9 +172,9 @@ class Search:
 
     dimension: of the space that was searched, below n where the network has a narrow layer; work:
     linear systems solved; stopped: why; odd: f(-x) = -x, so that every point's negative was taken
-    too; methods: points by the method that found them; unconfirmed: points far outside of all
-    starts and rows that have no certificate and are not listed; discovery: points known after so
-    much work.
+    too; methods: points by the method that found them; unconfirmed: points without a certificate
+    that are not listed, as they lie far outside of all starts and rows, or where a complete list
+    has none; discovery: points known after so much work.
     """
 
     dimension: int
@@ -250,7 +250,7 @@ class MapResult:
     held_out: HeldOut
     uniqueness: str
     uniqueness_proof: Uniqueness
-    lipschitz_upper: float | None
+    lipschitz_upper: float | None = field(metadata={"digits": 17})
     complete: CompleteList | None
     boundaries: tuple[Boundary, ...]
     data: Memory | None

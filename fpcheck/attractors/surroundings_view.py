@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fpcheck.attractors.basins.view import picture
 from fpcheck.attractors.gain_view import continuation_items
@@ -10,6 +11,8 @@ from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Item, Note, Table
 
 SHOWN = 8
+# What an end is called in the report, where it is no attractor's id.
+ENDS = {"inf": "∞", "?": "?"}
 BORDER_COLUMNS = (
     Column("id", "left"),
     Column("proved inside"),
@@ -37,9 +40,22 @@ def surroundings_items(one: Section, suffix: str) -> Iterable[Item]:
     if one.get("restoration"):
         yield _damage(one["restoration"], suffix)
     if one.get("slice"):
-        yield picture(one["slice"])
+        yield from _slice(one["slice"], suffix)
     if one.get("continuation"):
         yield from continuation_items(one["continuation"], suffix)
+
+
+def _slice(section: Section, suffix: str) -> Iterable[Item]:
+    """The slice as a picture; of one colour, as a line: there is nothing to see."""
+    drawn = picture(section)
+    if len(drawn.regions) > 1:
+        yield replace(drawn, title=f"{drawn.title}{suffix}")
+        return
+    region = drawn.regions[0]
+    yield Note(
+        f"{drawn.title}{suffix}: all of the square, {section['x_low']:.3g} to "
+        f"{section['x_high']:.3g} along both axes, ends on {region.name} (numerical)."
+    )
 
 
 def _borders(one: Section, suffix: str) -> Table:
@@ -48,10 +64,10 @@ def _borders(one: Section, suffix: str) -> Table:
         (
             each["id"],
             _number(each["inner_radius"]),
-            _number(each["distance"]),
+            "none found" if each["distance"] is None else _number(each["distance"]),
             "-" if each["relative"] is None else f"{each['relative']:.1%}",
             each["towards"] or "-",
-            each["leads_to"] or "-",
+            ENDS.get(each["leads_to"], each["leads_to"]) or "-",
             each["edge"] or "-",
         )
         for each in borders[:SHOWN]
@@ -99,7 +115,8 @@ def _damage(repair: Section, suffix: str) -> Table:
 def _damage_words(each: Section) -> str:
     if each["kind"] == "mask":
         return f"{each['level']:.0%} of the entries masked"
-    return f"noise of {each['level']:g} standard deviations"
+    noun = "standard deviation" if each["level"] == 1.0 else "standard deviations"
+    return f"noise of {each['level']:g} {noun}"
 
 
 def _number(value: float | None) -> str:

@@ -282,6 +282,7 @@ def analyze(
     steps = {"scale": scale, "centre": centre, "clip": clip}
     options.check_data_flags(data, {"target": target, "task": task, **steps})
     chosen = tuple(models or ()) or configuration.models()
+    options.check_attractor_flags(configuration)
     if show_settings:
         show(options.settings_table(configuration, chosen[0] if chosen else ""))
         return 0

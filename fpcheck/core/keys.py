@@ -111,8 +111,8 @@ def _parts(value: object) -> tuple[str, ...]:
 def plane(value: object) -> tuple[str, ...]:
     """What a slice passes through: `auto`, or the ids of three attractors."""
     parts = _parts(value)
-    if parts != ("auto",) and len(parts) != 3:
-        raise ValueError(f"must be auto or three ids, got {', '.join(parts)!r}")
+    if parts != ("auto",) and (len(set(parts)) != 3 or len(parts) != 3 or "auto" in parts):
+        raise ValueError(f"must be auto or three different ids, got {','.join(parts)!r}")
     return parts
 
 

@@ -63,12 +63,13 @@ class Axis:
 class Region:
     """What one colour of a picture stands for, and the text behind its name in the legend.
 
-    `basin` takes the next colour of the palette; the other kinds have a grey of their own.
+    `basin` takes the next colour of the palette; the other kinds have a grey of their own, and
+    `blank` is empty ground behind curves, which no legend names.
     """
 
     name: str
     text: str
-    kind: Literal["basin", "other", "unresolved", "diverged"] = "basin"
+    kind: Literal["basin", "other", "unresolved", "diverged", "blank"] = "basin"
 
 
 @dataclass(frozen=True, slots=True)

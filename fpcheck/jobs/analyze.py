@@ -15,12 +15,13 @@ from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import QUESTIONS, Settings
 from fpcheck.jobs.cells import check_held, held_input
-from fpcheck.jobs.draws import measure_draws
+from fpcheck.jobs.draws import measure_draws, require_self_maps
 from fpcheck.jobs.sections import Case, SectionData, measure_sections
 from fpcheck.jobs.timing import Stopwatch
 from fpcheck.network.constant_input import ConstantInput
 from fpcheck.network.data import Task, fit_to, load_data
 from fpcheck.network.load import load
+from fpcheck.network.load.registry import SPEC_SUFFIX
 from fpcheck.network.preprocessing import Preprocessing
 from fpcheck.network.spec import read_spec
 from fpcheck.network.summary import summarise
@@ -72,6 +73,7 @@ def analyze(
     settings = settings or Settings()
     monitor = monitor or Monitor()
     _check_questions(settings)
+    _check_draws(model, settings)
     watch = Stopwatch()
     # One and two threads of BLAS differ in the last bits: it gets one, and chunks get the cores.
     with threadpool_limits(1, "blas"):
@@ -118,14 +120,34 @@ def _asked(settings: Settings, question: str) -> bool:
 
 
 def _draws(case: Case, model: object, held: ConstantInput) -> SectionData:
-    """How the attractors of many networks of the spec are distributed."""
-    if case.subject.format != "spec" or not isinstance(model, str | Path):
+    """How the attractors of many networks of the spec `model` are distributed."""
+    path = Path(str(model))
+    return as_section(measure_draws(read_spec(path), case.settings, case.monitor, held))
+
+
+def _check_draws(model: object, settings: Settings) -> None:
+    """Nothing, if many networks can be drawn where that is asked.
+
+    Raises:
+        UsageError: the model is no spec, or nothing is asked of the attractors.
+        NothingToJudgeError: the spec's networks are no self-maps.
+    """
+    if settings.draws == 1:
+        return
+    if not (isinstance(model, str | Path) and Path(model).suffix.lower() == SPEC_SUFFIX):
+        name = Path(model).name if isinstance(model, str | Path) else "a live model"
         raise UsageError(
-            f"--draws is for specs, which draw their weights; {case.subject.name} has its own",
+            f"--draws is for specs, which draw their weights; {name} has its own",
             where="--draws",
-            hint="leave it out, or give the spec alone",
+            hint="leave it out, or give the spec alone: fpcheck analyze net.toml --draws 20",
         )
-    return as_section(measure_draws(read_spec(Path(model)), case.settings, case.monitor, held))
+    if not _asked(settings, "attractors"):
+        raise UsageError(
+            "--draws counts attractors, which are not asked for",
+            where="--draws",
+            hint="add --question attractors, or leave --draws out",
+        )
+    require_self_maps(read_spec(Path(model)))
 
 
 def _check_questions(settings: Settings) -> None:

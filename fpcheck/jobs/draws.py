@@ -140,12 +140,7 @@ def measure_draws(
     """
     if settings.draws < 1:
         raise UsageError("no network is drawn", where="--draws", hint="--draws is at least 1")
-    if spec.cell is None and not spec.skeleton.self_map:
-        shapes = f"{list(spec.skeleton.input_shape)} to {list(spec.skeleton.output_shape)}"
-        raise NothingToJudgeError(
-            f"the networks of {spec.name} map {shapes} and cannot be fed to themselves",
-            hint="--draws compares attractors; give a spec with as many outputs as inputs",
-        )
+    require_self_maps(spec)
     threads = min(settings.threads or available_cores(), settings.draws)
     alone = replace(settings, threads=1, slice=(), continuation=False)
     quiet = Monitor(stop=monitor.stop)
@@ -180,6 +175,21 @@ def _draw(
     law = spec.input_law.label
     found = measure(network, starts, law, None, settings, rng, monitor, around=False)
     return headline(number, as_section(found)["maps"][0])
+
+
+def require_self_maps(spec: Spec) -> None:
+    """Nothing, if the spec's networks can be fed to themselves.
+
+    Raises:
+        NothingToJudgeError: they cannot.
+    """
+    if spec.cell is None and not spec.skeleton.self_map:
+        shapes = f"{list(spec.skeleton.input_shape)} to {list(spec.skeleton.output_shape)}"
+        raise NothingToJudgeError(
+            f"the networks of {spec.name} map {shapes} and cannot be fed to themselves",
+            where="--draws",
+            hint="--draws compares attractors; give a spec with as many outputs as inputs",
+        )
 
 
 def drawn_network(spec: Spec, seed: int, number: int, held: ConstantInput = ZEROS) -> Network:

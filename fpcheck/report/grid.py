@@ -192,6 +192,8 @@ def _legend(page: Page, picture: Picture) -> Grid:
     plain = not page.style.colour or page.style.ascii_only
     signs = signs_of(picture.regions, ascii_only=page.style.ascii_only)
     for region, sign, colour in zip(picture.regions, signs, colours(picture.regions), strict=True):
+        if region.kind == "blank":
+            continue
         swatch = Text(f"[{sign * 2}]") if plain else Text("  ", style=_style(None, colour))
         legend.add_row(swatch, Text(page.plain(region.name)), Text(page.plain(region.text)))
     return legend

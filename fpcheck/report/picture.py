@@ -1,40 +1,59 @@
-"""The picture of a report: the slice that was asked for, else the diagram over the gain."""
+"""The pictures of a report: its slices, and its diagrams over the gain."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from fpcheck.attractors.basins.view import picture as slice_picture
-from fpcheck.attractors.gain_view import diagram
+from fpcheck.attractors.gain_view import diagram, has_diagram
 from fpcheck.core.errors import UsageError
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Picture
 
 
-def picture_of(document: Section) -> Picture:
-    """The first map's slice, or its diagram of the fixed points over the gain.
+def pictures_of(document: Section) -> tuple[Picture, ...]:
+    """Every map's slice, then every map's diagram of the fixed points over the gain.
 
     Raises:
-        UsageError: the report has neither.
+        UsageError: the report has none.
     """
-    maps = document["attractors"].get("maps", ())
-    for one in maps:
-        if one.get("slice"):
-            return slice_picture(one["slice"])
-    for one in maps:
-        if one.get("continuation") and "skipped" not in one["continuation"]:
-            return diagram(one["continuation"])
-    raise UsageError(
-        f"the report on {document['subject']['name']} holds no picture",
-        hint="fpcheck analyze MODEL --slice auto, or --continuation, draws one",
-    )
+    found = (*_slices(document), *_diagrams(document))
+    if not found:
+        raise UsageError(
+            f"the report on {document['subject']['name']} holds no picture",
+            where="--output",
+            hint="fpcheck analyze MODEL --slice auto, or --continuation, draws one",
+        )
+    return found
 
 
 def write_picture(document: Section, form: str) -> str | bytes:
-    """The report's picture as a file of the format `form`: png, svg or html."""
+    """The report's pictures as a file of the format `form`: html all, png and svg the first."""
     from fpcheck.report.pictures import write_page, write_png, write_svg
 
-    picture = picture_of(document)
+    found = pictures_of(document)
     if form == "png":
-        return write_png(picture)
+        return write_png(found[0])
     if form == "svg":
-        return write_svg(picture)
-    return write_page(picture, heading=str(document["subject"]["name"]))
+        return write_svg(found[0])
+    return write_page(found, heading=str(document["subject"]["name"]))
+
+
+def _slices(document: Section) -> Iterator[Picture]:
+    maps = document["attractors"].get("maps", ())
+    for one in maps:
+        if one.get("slice"):
+            yield _named(slice_picture(one["slice"]), one, maps)
+
+
+def _diagrams(document: Section) -> Iterator[Picture]:
+    maps = document["attractors"].get("maps", ())
+    for one in maps:
+        if one.get("continuation") and has_diagram(one["continuation"]):
+            yield _named(diagram(one["continuation"]), one, maps)
+
+
+def _named(picture: Picture, one: Section, maps: list[Section]) -> Picture:
+    """The picture with the name of its map, where there are several."""
+    return picture if len(maps) < 2 else replace(picture, title=f"{picture.title}: {one['name']}")

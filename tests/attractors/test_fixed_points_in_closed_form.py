@@ -221,3 +221,10 @@ def test_a_start_on_a_saddle_is_reported_there_and_not_called_attracted():
     result = attractors_of(one_layer(2.0 * np.eye(2)), starts)
     (origin,) = [point for point in result.fixed_points if not np.any(np.abs(point.point) > 0.5)]
     assert (origin.kind, origin.share, origin.found_by) == ("repelling", 0.08, "starts")
+
+
+def test_a_point_so_steep_that_no_double_near_it_is_at_rest_is_listed():
+    """x = tanh(1e6 (x - 0.3)) has a root near 0.3, where f moves by 1e6 times the rounding of x."""
+    result = attractors_of(one_layer([[1e6]], [-3e5 - 0.1]))
+    assert kinds(result) == ["repelling", "stable", "stable"]
+    assert {point.status for point in result.fixed_points} == {"proved"}

@@ -189,7 +189,7 @@ def test_the_page_needs_no_network_and_runs_its_own_script_alone():
     addresses = re.findall(r'(?:href|src)="([^"]*)"', page)
     assert all(address.startswith("data:image/png") for address in addresses)
     assert "http" not in re.sub(r'xmlns="[^"]*"', "", page).replace("http-equiv", "")
-    data = json.loads(re.search(r'id="picture">(.*?)</script>', page)[1])
+    data = json.loads(re.search(r'application/json">(.*?)</script>', page)[1])
     assert data["cells"] == [list(row) for row in picture().cells]
     assert data["regions"] == ["A", "B", "?", "∞"]
     assert "<h1>net.npz</h1>" in page

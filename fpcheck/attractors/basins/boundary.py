@@ -68,7 +68,7 @@ class Boundary:
     farthest: float
     edge: str
     edge_distance: float | None
-    inner_radius: float | None
+    inner_radius: float | None = field(metadata={"digits": 17})
     inner_radius_status: Status
     direction: Array | None = field(metadata={"digits": 17})
     status: Status = "numerical"

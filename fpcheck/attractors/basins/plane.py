@@ -104,7 +104,11 @@ def _named(traps: Sequence[Trap], name: str) -> Trap:
         if trap.id == name:
             return trap
     known = ", ".join(trap.id for trap in traps[:12]) or "none"
-    raise UsageError(f"no attractor has the id '{name}'", hint=f"there are: {known}")
+    raise UsageError(
+        f"no attractor has the id '{name}'",
+        where="--slice",
+        hint=f"there are: {known}; auto chooses",
+    )
 
 
 def _orthonormal(away: list[Array], n: int, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -51,6 +51,11 @@ class CompleteList:
     points: Array = field(repr=False, metadata={"digits": 17})
     radii: Array = field(repr=False, metadata={"digits": 17})
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is proved that there are no others anywhere."""
+        return self.complete and self.region == "R^n"
+
 
 def branch_and_bound(
     program: Program, known: Sequence[Polished], *, effort: float, monitor: Monitor

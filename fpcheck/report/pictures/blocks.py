@@ -11,14 +11,17 @@ from fpcheck.core.tables import Axis, Mark, Picture, Region
 from fpcheck.report.pictures.palette import Colour, colours
 from fpcheck.report.pictures.ticks import ticks
 
-UPPER_HALF = "▀"
+UPPER_HALF, LOWER_HALF = "▀", "▄"
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
 # Fills where few regions meet, each easily told from the others; with more, letters.
 FILLS = "·░▓▒█"
 ASCII_FILLS = ".:#o%"
+# Curves on empty ground: the most visible sign first.
+LINES = "█▓▒░·"
+ASCII_LINES = "#o%:."
 SPARE = "abcdefghijklmnopqrstuvwxyz0123456789"
-KINDS = {"unresolved": "?", "diverged": "!", "other": "+"}
+KINDS = {"unresolved": "?", "diverged": "!", "other": "+", "blank": " "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,12 @@ def half_blocks(picture: Picture, columns: int) -> list[list[Run]]:
     """
     lines = height(picture, columns)
     cells = resampled(picture, columns, 2 * lines)
-    palette = colours(picture.regions)
+    palette = [
+        None if region.kind == "blank" else colour
+        for region, colour in zip(picture.regions, colours(picture.regions), strict=True)
+    ]
     drawn = [
-        [
-            Run(UPPER_HALF, palette[upper], palette[lower])
-            for upper, lower in zip(*pair, strict=True)
-        ]
+        [_halves(palette[upper], palette[lower]) for upper, lower in zip(*pair, strict=True)]
         for pair in zip(cells[::2], cells[1::2], strict=True)
     ]
     for line, column, name in _marks(picture, columns, lines):
@@ -70,6 +73,8 @@ def characters(picture: Picture, columns: int, *, ascii_only: bool = False) -> l
 def signs_of(regions: Sequence[Region], *, ascii_only: bool = False) -> list[str]:
     """The character of every region: a fill where they are few, else its letter or a spare one."""
     fills = ASCII_FILLS if ascii_only else FILLS
+    if any(region.kind == "blank" for region in regions):
+        fills = ASCII_LINES if ascii_only else LINES
     basins = [region for region in regions if region.kind == "basin"]
     if len(basins) <= len(fills):
         free = iter(fills)
@@ -89,15 +94,20 @@ def height(picture: Picture, columns: int) -> int:
 
 
 def resampled(picture: Picture, columns: int, rows: int) -> list[list[int]]:
-    """The region that most of the cells behind each of rows x columns places belong to."""
+    """The region that most of the cells behind each of rows x columns places belong to.
+
+    Blank cells do not count where there is any other: a thin curve stays whole.
+    """
     cells = picture.cells
+    blank = {number for number, region in enumerate(picture.regions) if region.kind == "blank"}
     across, down = _spans(len(cells[0]), columns), _spans(len(cells), rows)
     out = []
     for top, bottom in down:
         row = []
         for left, right in across:
             seen = Counter(index for line in cells[top:bottom] for index in line[left:right])
-            row.append(min(seen, key=lambda index: (-seen[index], index)))
+            told = [index for index in seen if index not in blank] or list(seen)
+            row.append(min(told, key=lambda index: (-seen[index], index)))
         out.append(row)
     return out
 
@@ -116,6 +126,13 @@ def bottom_ticks(axis: Axis, columns: int) -> str:
         if begin > len(line) or not line:
             line = line.ljust(begin) + text
     return line
+
+
+def _halves(upper: Colour | None, lower: Colour | None) -> Run:
+    """One character of two cells; None leaves the terminal's own ground."""
+    if upper is None:
+        return Run(" ") if lower is None else Run(LOWER_HALF, lower)
+    return Run(UPPER_HALF, upper, lower)
 
 
 def _spans(cells: int, places: int) -> list[tuple[int, int]]:

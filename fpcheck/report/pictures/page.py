@@ -1,10 +1,11 @@
-"""A picture as a page of HTML: one file, no network, readable without a script."""
+"""Pictures as a page of HTML: one file, no network, readable without a script."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from html import escape
 
 from fpcheck.core.printable import printable
@@ -25,9 +26,10 @@ output { display: block; min-height: 1.5em; margin: 6px 0 20px; color: var(--sof
 """
 # Names the cell under the pointer. Everything that it writes goes in as text, never as markup.
 SCRIPT = """
-const data = JSON.parse(document.getElementById("picture").textContent);
-const cells = document.querySelector("svg.fp image");
-const said = document.querySelector("output"), hint = said.textContent;
+for (const figure of document.querySelectorAll("section.cells")) {
+const data = JSON.parse(figure.querySelector("script").textContent);
+const cells = figure.querySelector("svg.fp image");
+const said = figure.querySelector("output"), hint = said.textContent;
 const two = (low, high, part) => (low + part * (high - low)).toPrecision(4);
 cells.addEventListener("pointermove", event => {
   const box = cells.getBoundingClientRect();
@@ -42,13 +44,15 @@ cells.addEventListener("pointermove", event => {
     `y = ${two(data.y[1], data.y[0], down)} ends on `, name);
 });
 cells.addEventListener("pointerleave", () => said.replaceChildren(hint));
+}
 """
 HINT = "Point at the picture: here stands where that state ends."
 
 
-def write_page(picture: Picture, heading: str = "", note: str = "") -> str:
-    """The picture as an HTML page. heading: what it is of; note: a line below it."""
-    title = printable(heading or picture.title)
+def write_page(pictures: Picture | Sequence[Picture], heading: str = "", note: str = "") -> str:
+    """One or several pictures as an HTML page. heading: what it is of; note: a line below it."""
+    shown = [pictures] if isinstance(pictures, Picture) else list(pictures)
+    title = printable(heading or shown[0].title)
     digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode("ascii")
     policy = (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -62,19 +66,21 @@ def write_page(picture: Picture, heading: str = "", note: str = "") -> str:
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>",
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(printable(note))}</p>" if note else "",
-        draw_svg(picture),
-        "" if picture.curves else _pointer(picture),
+        *(_figure(picture, number) for number, picture in enumerate(shown)),
+        "" if all(picture.curves for picture in shown) else f"<script>{SCRIPT}</script>",
         "</main></body></html>",
     ]
     return "\n".join(line for line in lines if line) + "\n"
 
 
-def _pointer(picture: Picture) -> str:
-    """The line that names the cell under the pointer, with what it needs for that."""
+def _figure(picture: Picture, number: int) -> str:
+    """The drawing; of cells, with the line that names the one under the pointer and its data."""
+    drawing = draw_svg(picture, number)
+    if picture.curves:
+        return f"<section>\n{drawing}\n</section>"
     return (
-        f"<output>{HINT}</output>\n"
-        f'<script type="application/json" id="picture">{_data(picture)}</script>\n'
-        f"<script>{SCRIPT}</script>"
+        f'<section class="cells">\n{drawing}\n<output>{HINT}</output>\n'
+        f'<script type="application/json">{_data(picture)}</script>\n</section>'
     )
 
 

@@ -22,6 +22,7 @@ GREYS: dict[str, Colour] = {
     "other": (0xB8, 0xBC, 0xC4),
     "unresolved": (0xEE, 0xEE, 0xF1),
     "diverged": (0x2B, 0x2F, 0x36),
+    "blank": (0xFA, 0xFA, 0xFB),
 }
 DARKEST = 9  # the last of the shades
 # The lightest shade is this far on the way to white, the darkest this far on the way to black.

@@ -36,8 +36,8 @@ def write_svg(picture: Picture) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + draw_svg(picture) + "\n"
 
 
-def draw_svg(picture: Picture) -> str:
-    """The picture as an <svg> element, for a file or for a page."""
+def draw_svg(picture: Picture, number: int = 0) -> str:
+    """The picture as an <svg> element, for a file or as that `number` of a page."""
     columns, rows = len(picture.cells[0]), len(picture.cells)
     width, height = SIDE * columns / max(columns, rows), SIDE * rows / max(columns, rows)
     full = LEFT + width + LEGEND + 24
@@ -52,7 +52,9 @@ def draw_svg(picture: Picture) -> str:
         f"<title>{name}</title><style>{STYLE}</style>",
         f'<rect width="{full:g}" height="{tall:g}" fill="var(--paper)"/>',
         _text(LEFT, 28, picture.title, "title"),
-        _curves(picture, width, height) if picture.curves else _image(picture, width, height),
+        _curves(picture, width, height, number)
+        if picture.curves
+        else _image(picture, width, height),
         *_axes(picture, width, height),
         *(_mark(picture, mark, width, height) for mark in picture.marks),
         *_legend(picture, LEFT + width + 24),
@@ -79,10 +81,11 @@ def _image(picture: Picture, width: float, height: float) -> str:
     )
 
 
-def _curves(picture: Picture, width: float, height: float) -> str:
+def _curves(picture: Picture, width: float, height: float, number: int) -> str:
     palette = [hex_code(colour) for colour in colours(picture.regions)]
     box = f'x="{LEFT}" y="{TOP}" width="{width:g}" height="{height:g}"'
-    out = [f'<clipPath id="fp-inside"><rect {box}/></clipPath><g clip-path="url(#fp-inside)">']
+    inside = f"fp-inside-{number}"
+    out = [f'<clipPath id="{inside}"><rect {box}/></clipPath><g clip-path="url(#{inside})">']
     for curve in picture.curves:
         points = [
             f"{LEFT + width * (x - picture.x.low) / (picture.x.high - picture.x.low):.2f} "
