@@ -101,19 +101,18 @@ def _axis(title: str, low: float, high: float) -> Axis:
 def _heights(branches: Sequence[Section]) -> tuple[float, float]:
     """The positions that are shown: all, but where a branch runs off within next to no gain."""
     pieces = sorted(
-        (0.5 * (y0 + y1), abs(g1 - g0))
+        (0.5 * (y0 + y1), abs(g1 - g0), y0, y1)
         for branch in branches
         for (g0, y0), (g1, y1) in pairwise(zip(branch["gains"], branch["positions"], strict=True))
     )
     every = [y for branch in branches for y in branch["positions"]]
-    total = math.fsum(length for _, length in pieces)
-    if not total > 0.0:
-        return min(every), max(every)
-    passed, low, high = 0.0, pieces[0][0], pieces[-1][0]
-    for height, length in pieces:
-        low = height if passed <= RARE * total else low
-        high = height if passed <= (1.0 - RARE) * total else high
+    total = math.fsum(piece[1] for piece in pieces)
+    passed, kept = 0.0, []
+    for _, length, *ends in pieces:
+        if passed + length >= RARE * total and passed <= (1.0 - RARE) * total:
+            kept += ends
         passed += length
+    low, high = min(kept), max(kept)
     room = ROOM * (high - low) or ROOM * (max(every) - min(every))
     return max(min(every), low - room), min(max(every), high + room)
 

@@ -74,7 +74,7 @@ def _complete(whole: Section | None) -> Iterator[Row]:
     if whole["complete"]:
         words = f"in {whole['region']}, branch and bound, {whole['boxes']} boxes"
         yield ("all fixed points", str(whole["count"]), words, "proved")
-    else:
+    elif whole["count"]:
         yield ("all fixed points", f"≥ {whole['count']}", whole["reason"], "proved")
 
 

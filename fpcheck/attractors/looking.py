@@ -44,6 +44,8 @@ class Looked:
     summary: Search
     completeness: Completeness
     complete: CompleteList | None
+    region: InvariantBall | str
+    hits: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def look_for_all(
         kept = [pair for pair in found if _credible(*pair, reach)]
         unconfirmed += len(found) - len(kept)
         extra += distinct([*resting, *extra], kept)
-        said = _completeness(program, region, [*resting, *extra], searches)
+        said = _completeness(program, region, [*resting, *extra], searches[-1].hits)
         if said.index_verdict != DISAGREES or not searches[-1].flat:
             break
         effort *= 2.0
@@ -99,11 +101,24 @@ def look_for_all(
         kept = [pair for pair in extra if not _refuted(*pair, complete)]
         unconfirmed += len(extra) - len(kept)
         extra = kept
-        said = _completeness(program, region, [*resting, *extra], searches)
+        said = _completeness(program, region, [*resting, *extra], searches[-1].hits)
     summary = _summary(searches, unconfirmed)
     if nothing_left:
         summary = replace(summary, stopped="it is proved that there is no other")
-    return Looked(extra, searches[-1].slow_points, summary, said, complete)
+    slow = tuple(point for point in searches[-1].slow_points if math.isfinite(point.speed))
+    return Looked(extra, slow, summary, said, complete, region, tuple(searches[-1].hits))
+
+
+def with_later(program: Program, looked: Looked, ended: Pairs, since: int) -> Looked:
+    """The same with what the whole list says where points were found on since.
+
+    ended: all that iteration ended on; since: how many of them were known to `look_for_all`.
+    """
+    if all(found.period > 1 for found, _ in ended[since:]):
+        return looked
+    resting = [pair for pair in ended if pair[0].period == 1]
+    said = _completeness(program, looked.region, [*resting, *looked.extra], looked.hits)
+    return replace(looked, completeness=said)
 
 
 def _search(work: _Work, extra: Pairs, seeds: Seeds, effort: float) -> SearchResult:
@@ -161,13 +176,13 @@ def _refuted(found: Polished, proof: Certificate, complete: CompleteList) -> boo
 
 
 def _completeness(
-    program: Program, region: InvariantBall | str, pairs: Pairs, searches: Sequence[SearchResult]
+    program: Program, region: InvariantBall | str, pairs: Pairs, hits: Sequence[int]
 ) -> Completeness:
     """The index sum of all that is known, and what the hits of the last search say."""
     points = np.array([found.point for found, _ in pairs]).reshape(-1, program.input_size)
     signs = [proof.index_sign or _index_sign(found) for found, proof in pairs]
     sure = all(proof.proved and proof.index_sign for _, proof in pairs)
-    return completeness(region, points, signs, searches[-1].hits, proved=sure)
+    return completeness(region, points, signs, hits, proved=sure)
 
 
 def _summary(searches: Sequence[SearchResult], unconfirmed: int) -> Search:

@@ -5,13 +5,14 @@ much may be missing.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpcheck.attractors.assemble import Parts, map_result
 from fpcheck.attractors.continuation import GainMargin, gain_margin
 from fpcheck.attractors.discover import UNRESOLVED
 from fpcheck.attractors.listing import Listing, list_attractors
 from fpcheck.attractors.long_run import long_run
-from fpcheck.attractors.looking import look_for_all
+from fpcheck.attractors.looking import look_for_all, with_later
 from fpcheck.attractors.result import AttractorsResult, Skipped
 from fpcheck.attractors.search import Seeds
 from fpcheck.attractors.selfmap import Array, image
@@ -39,6 +40,7 @@ def measure(
     monitor: Monitor,
     *,
     around: bool = True,
+    numbers: NDArray[np.intp] | None = None,
 ) -> AttractorsResult:
     """The fixed points, cycles and other motion of x <- f(x), with their shares and proofs.
 
@@ -50,6 +52,7 @@ def measure(
         settings: steps, tolerances, periods, effort, and what is done on request.
         rng: draws search directions, followed states, damage, and Arnoldi's start.
         monitor: progress, and the wish to stop.
+        numbers: (r,), of the rows in the data that they were chosen from; 0, 1, ... if left out.
         around: whether to look at what surrounds the attractors too: borders of basins, damage.
 
     Raises:
@@ -69,6 +72,8 @@ def measure(
         )
         passed = [found for found, _ in search.extra]
         moving = long_run(program, settled, passed, len(starts), settings, rng, monitor)
+        ended = list(zip(moving.discovery.found, moving.certificates, strict=True))
+        search = with_later(program, search, ended, len(settled.discovery.found))
         listing = list_attractors(
             program,
             moving.discovery,
@@ -82,8 +87,9 @@ def measure(
         basins = Basins()
         if around:
             basins = look_at_basins(
-                program, flat, labels, listing, settings, rng, monitor, bordered=bordered
-            )
+                program, flat, labels, listing, settings, rng, monitor,
+                bordered=bordered, numbers=numbers,
+            )  # fmt: skip
         parts = Parts(
             law=law,
             starts=len(starts),

@@ -28,7 +28,8 @@ def motion_items(one: Section, suffix: str) -> Iterable[Item]:
         more = f"{len(sets) - SHOWN} more in the report; " if len(sets) > SHOWN else ""
         caption = f"{more}largest exponent per step, sampled along the orbit"
         yield Table(f"Not settled{suffix}", COLUMNS, rows, caption)
-    slow = one.get("slow_points") or []
+    # A speed that is not finite is null in the report: no point to dwell on.
+    slow = [each for each in one.get("slow_points") or () if each["speed"] is not None]
     if slow:
         least = min(point["speed"] for point in slow)
         one_only = len(slow) == 1

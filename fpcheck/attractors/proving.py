@@ -43,7 +43,8 @@ def distinct(
     known: Sequence[tuple[Polished, Certificate]],
     new: Sequence[tuple[Polished, Certificate]],
 ) -> list[tuple[Polished, Certificate]]:
-    """Those of `new` that are proved equal neither to one of `known` nor to an earlier one."""
+    """Those of `new` that are proved equal neither to one of `known` nor to an earlier one; of two
+    proved ones that cannot be told apart, the first alone: what is counted is surely different."""
     kept: list[tuple[Polished, Certificate]] = []
     places = [found.point for found, _ in known]
     for found, proof in new:
@@ -51,8 +52,14 @@ def distinct(
         if places:
             gaps = np.abs(np.array(places) - found.point).max(axis=1)
             near = np.flatnonzero(gaps <= NEAR * size_of(found.point))
-            if any(same_point(others[index][1], proof) for index in near):
+            if any(_may_be_one(others[index][1], proof) for index in near):
                 continue
         kept.append((found, proof))
         places.append(found.point)
     return kept
+
+
+def _may_be_one(known: Certificate, new: Certificate) -> bool:
+    if not (known.proved and new.proved):
+        return False
+    return same_point(known, new) is not False

@@ -255,7 +255,7 @@ class MapResult:
     boundaries: tuple[Boundary, ...]
     data: Memory | None
     restoration: Restoration | None
-    slice: Slice | None
+    slice: Slice | Skipped | None
     continuation: GainMargin | Skipped | None
     lipschitz_upper_status: Status = "proved"
 

@@ -77,9 +77,9 @@ def _motion_words(one: Section) -> str:
     words = (
         f"move without end: {moving['chaotic']} chaotic, {moving['quasi_periodic']} quasi-periodic"
     )
-    if moving["lyapunov"] is None:
-        return words
     low, high = moving["lyapunov_low"], moving["lyapunov_high"]
+    if moving["lyapunov"] is None or low is None or high is None:
+        return words
     return f"{words}; largest exponent {moving['lyapunov']:.3g} ({low:.3g} to {high:.3g})"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpcheck.attractors.basins.boundary import Boundary, boundary
 from fpcheck.attractors.basins.memory import Memory, memory
@@ -14,6 +15,7 @@ from fpcheck.attractors.basins.traps import ELSEWHERE, Labels, Trap
 from fpcheck.attractors.basins.widening import widened
 from fpcheck.attractors.listing import Entry, Listing
 from fpcheck.attractors.polish import Polished
+from fpcheck.attractors.result import Skipped
 from fpcheck.attractors.selfmap import Array
 from fpcheck.core.errors import UsageError
 from fpcheck.core.progress import Monitor
@@ -31,7 +33,7 @@ class Basins:
     boundaries: tuple[Boundary, ...] = ()
     data: Memory | None = None
     restoration: Restoration | None = None
-    slice: Slice | None = None
+    slice: Slice | Skipped | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,12 @@ def look_at_basins(
     monitor: Monitor,
     *,
     bordered: bool,
+    numbers: NDArray[np.intp] | None = None,
 ) -> Basins:
     """The borders of the basins, what the data's rows do, and the slice that was asked for.
 
     rows: (r, n), possibly none; labels: of the law's starts and then of the rows; bordered: whether
-    any basin can have a border.
+    any basin can have a border; numbers: of the rows in the data that they were chosen from.
     """
     ends = _ends(listing)
     # Larger balls that are not proved: all that is told below is numerical or sampled anyway.
@@ -71,7 +74,7 @@ def look_at_basins(
         )
     kept = repaired = None
     if len(rows):
-        kept = memory(program, rows, of_rows, ends.traps)
+        kept = memory(program, rows, of_rows, ends.traps, numbers)
         repaired = restoration(
             program, rows, of_rows, ends.traps, settings=settings, rng=rng, monitor=monitor
         )
@@ -112,16 +115,16 @@ def _slice(
     settings: Settings,
     rng: np.random.Generator,
     monitor: Monitor,
-) -> Slice | None:
+) -> Slice | Skipped | None:
+    """The slice that was asked for; why there is none, rather than an end of all the other work."""
     if not settings.slice:
         return None
     if not ends.traps:
-        raise UsageError(
-            "there is no attractor to draw a slice through",
-            where="--slice",
-            hint="leave it out, or raise --max-steps",
-        )
-    return slice_plane(
-        program, ends.traps, settings.slice, ends.saddles, settings=settings, rng=rng,
-        monitor=monitor,
-    )  # fmt: skip
+        return Skipped("no slice: there is no attractor to draw it through")
+    try:
+        return slice_plane(
+            program, ends.traps, settings.slice, ends.saddles, settings=settings, rng=rng,
+            monitor=monitor,
+        )  # fmt: skip
+    except UsageError as error:
+        return Skipped(f"no slice: {error.message}; {error.hint}")

@@ -40,7 +40,8 @@ def surroundings_items(one: Section, suffix: str) -> Iterable[Item]:
     if one.get("restoration"):
         yield _damage(one["restoration"], suffix)
     if one.get("slice"):
-        yield from _slice(one["slice"], suffix)
+        skipped = one["slice"].get("skipped")
+        yield from [Note(f"{skipped}{suffix}.")] if skipped else _slice(one["slice"], suffix)
     if one.get("continuation"):
         yield from continuation_items(one["continuation"], suffix)
 

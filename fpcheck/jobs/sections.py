@@ -148,12 +148,15 @@ def _attractors(case: Case) -> SectionData:
     rng = random_stream(settings.seed, "attractors")
     shape = network.skeleton.input_shape
     starts = draw_inputs(case.input_law, settings.starts, shape, rng).reshape(-1, size)
-    rows = None
+    rows = chosen = None
     if case.data is not None:
         chosen = _choose(len(case.data.inputs), settings.starts, rng)
         rows = case.data.inputs[chosen].reshape(-1, size)
     law = case.input_law.label
-    return as_section(measure_attractors(network, starts, law, rows, settings, rng, case.monitor))
+    result = measure_attractors(
+        network, starts, law, rows, settings, rng, case.monitor, numbers=chosen
+    )
+    return as_section(result)
 
 
 def _readout(case: Case) -> SectionData:

@@ -43,7 +43,7 @@ def write_picture(document: Section, form: str) -> str | bytes:
 def _slices(document: Section) -> Iterator[Picture]:
     maps = document["attractors"].get("maps", ())
     for one in maps:
-        if one.get("slice"):
+        if one.get("slice") and "skipped" not in one["slice"]:
             yield _named(slice_picture(one["slice"]), one, maps)
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from small_maps import attractors_of, linear, one_layer
 
+from fpcheck.attractors.motion_view import motion_items
 from fpcheck.attractors.result import AttractorsResult
 from fpcheck.attractors.rules import judge
+from fpcheck.attractors.surroundings_view import surroundings_items
 from fpcheck.attractors.view import view
 from fpcheck.core.catalogue import default_limits
 from fpcheck.core.plain import as_section
@@ -132,3 +134,39 @@ def test_borders_and_damage_have_tables_where_they_were_looked_at():
     # The origin parts the two basins.
     assert float(border.rows[0][2]) == pytest.approx(0.957504, abs=5e-3)
     assert len(table_of(panel, "Damaged rows").rows) == 8
+
+
+def test_a_basin_without_a_border_says_that_none_was_found_and_no_end_is_called_inf():
+    border = {
+        "id": "A", "inner_radius": 0.1, "distance": None, "relative": None, "towards": "",
+        "leads_to": "", "edge": "",
+    }  # fmt: skip
+    far = border | {"id": "B", "distance": 2.0, "leads_to": "inf"}
+    (table,) = surroundings_items({"boundaries": [border, far], "data": None}, "")
+    titles = [column.title for column in table.columns]
+    first, second = (dict(zip(titles, row, strict=True)) for row in table.rows)
+    assert (first["smallest push found"], first["ends on"]) == ("none found", "-")
+    assert second["ends on"] == "∞"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "1 slow point, which is no"), (3, "3 slow points")]
+)
+def test_slow_points_are_told_apart_from_fixed_points(count, words):
+    (note,) = motion_items({"slow_points": [{"speed": 0.1}] * count}, "")
+    assert note.text.startswith(words)
+    assert note.text.endswith("(numerical).")
+
+
+def test_a_slice_of_one_colour_is_a_line():
+    (slice_,) = [
+        item
+        for item in panel_of(one_layer(0.5 * np.eye(2)), slice=("auto",)).items
+        if getattr(item, "text", getattr(item, "title", "")).startswith("Basins in")
+    ]
+    assert isinstance(slice_, Note)
+    assert "ends on A" in slice_.text
+
+
+def test_slow_points_of_no_finite_speed_are_not_told():
+    assert not list(motion_items({"slow_points": [{"speed": None}]}, ""))

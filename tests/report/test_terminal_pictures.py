@@ -125,3 +125,27 @@ def test_colour_changes_no_word_beside_the_picture():
     for text in (plain, coloured):
         assert "x: from A towards B; y: across" in text
     assert len(plain.splitlines()) == len(coloured.splitlines())
+
+
+def curve_on_blank():
+    """One stable cell in every fourth row of blank ground."""
+    rows = [[0] * 48 for _ in range(48)]
+    for column in range(48):
+        rows[column][column] = 2
+    regions = (Region("", "", "blank"), Region("unstable", "", "other"), Region("stable", ""))
+    cells = tuple(tuple(row) for row in rows)
+    return picture(cells=cells, regions=regions, marks=(), shades=())
+
+
+def test_blank_ground_is_blank_and_a_thin_curve_stays_whole():
+    lines = characters(curve_on_blank(), 24)
+    assert {sign for line in lines for sign in line} == {" ", "█"}
+    assert all("█" in line for line in lines)
+    ascii_lines = characters(curve_on_blank(), 24, ascii_only=True)
+    assert {sign for line in ascii_lines for sign in line} == {" ", "#"}
+
+
+def test_blank_ground_has_the_terminals_own_colour_and_no_place_in_the_legend():
+    runs = [run for line in half_blocks(curve_on_blank(), 24) for run in line]
+    assert all(run.ink is None and run.ground is None for run in runs if not run.text.strip())
+    assert all(PALETTE[0] in (run.ink, run.ground) for run in runs if run.text.strip())

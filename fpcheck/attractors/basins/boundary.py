@@ -50,12 +50,12 @@ class Boundary:
     """The border of one attractor's basin, as near as it was found.
 
     distance: of the smallest perturbation of the state that leaves the basin, 2-norm, an upper
-    bound of the true least; None where none of `directions` did. stays: the largest radius
-    below it on the same line that did not leave. towards: the line, in words; direction:
-    (n,), of length 1; leads_to: id of where it then ends. relative: distance over the attractor's
-    own length, None at the origin. edge: id of the unstable fixed point that the orbit from the
-    border passes nearest to, edge_distance how near. inner_radius: of the ball that provably
-    flows to the attractor, a lower bound; None where nothing is proved.
+    bound of the true least; None where none of `directions` did. stays: the largest radius below it
+    on the same line that did not leave, or was not at rest after LONGEST_RUN steps. towards: the
+    line, in words; direction: (n,), of length 1; leads_to: id of where it then ends. relative:
+    distance over the attractor's own length, None at the origin. edge: id of the unstable fixed
+    point that the orbit from the border passes nearest to, edge_distance how near. inner_radius: of
+    the ball that provably flows to the attractor, a lower bound; None where nothing is proved.
     """
 
     id: str

@@ -67,7 +67,8 @@ class Memory:
     row_spacing: the median distance of a row to its nearest other row; spurious_limit: beyond that
     an attractor is farther from every row than rows are from each other; None for a single row.
     spurious_false_alarm: the chance that the limit is passed by any of as many further rows.
-    row_ends: the id of each row's end, or ?, inf, elsewhere, () where there are too many;
+    row_numbers: which rows of the data these are; row_ends: the id of each row's end, or ?, inf,
+    elsewhere; both () where there are too many;
     row_distances: from each row to its end, None where it has none.
     """
 
@@ -87,6 +88,7 @@ class Memory:
     spurious_limit: float | None
     spurious_false_alarm: float | None
     spurious: tuple[str, ...]
+    row_numbers: tuple[int, ...]
     row_ends: tuple[str, ...]
     row_distances: tuple[float | None, ...] = field(metadata={"digits": 6})
     status: Status = "numerical"
@@ -96,7 +98,13 @@ class Memory:
 WORDS = {UNRESOLVED: "?", DIVERGED: "inf", ELSEWHERE: "elsewhere"}
 
 
-def memory(program: Program, rows: Array, labels: Labels, traps: Sequence[Trap]) -> Memory:
+def memory(
+    program: Program,
+    rows: Array,
+    labels: Labels,
+    traps: Sequence[Trap],
+    numbers: NDArray[np.intp] | None = None,
+) -> Memory:
     """What becomes of the data's rows.
 
     Args:
@@ -104,14 +112,16 @@ def memory(program: Program, rows: Array, labels: Labels, traps: Sequence[Trap])
         rows: (r, n), at least one.
         labels: (r,), the index of the trap that each ends on, or UNRESOLVED, DIVERGED, ELSEWHERE.
         traps: the attractors.
+        numbers: (r,), of the rows in the data that they were chosen from; 0, 1, ... where left out.
     """
+    numbers = np.arange(len(rows)) if numbers is None else numbers
     changes = _changes(program, rows)
     distances = _own_distances(rows, labels, traps)
     lengths = np.linalg.norm(rows, axis=1)
     periods = np.array([0 if label < 0 else traps[label].found.period for label in labels])
     spacing = row_spacing(rows) if len(rows) > 1 else None
     limit = far_limit(spacing, len(traps)) if spacing else None
-    ends = _ends(rows, labels, distances, traps, limit)
+    ends = _ends(rows, labels, distances, traps, limit, numbers)
     listed = range(len(rows) if len(rows) <= LISTED_ROWS else 0)
     return Memory(
         rows=len(rows),
@@ -119,7 +129,7 @@ def memory(program: Program, rows: Array, labels: Labels, traps: Sequence[Trap])
         reproduced=int(np.count_nonzero(changes <= REPRODUCED)),
         stored=int(np.count_nonzero((periods == 1) & (distances <= REPRODUCED * lengths))),
         median_change=float(np.median(changes)),
-        most_changed=_most_changed(changes),
+        most_changed=_most_changed(changes, numbers),
         fixed_points=int(np.count_nonzero(periods == 1)),
         cycles=int(np.count_nonzero(periods > 1)),
         elsewhere=int(np.count_nonzero(labels == ELSEWHERE)),
@@ -130,6 +140,7 @@ def memory(program: Program, rows: Array, labels: Labels, traps: Sequence[Trap])
         spurious_limit=limit.distance if limit else None,
         spurious_false_alarm=limit.false_alarm if limit else None,
         spurious=tuple(end.id for end in ends if end.place == "spurious"),
+        row_numbers=tuple(int(numbers[i]) for i in listed),
         row_ends=tuple(WORDS.get(int(labels[i])) or traps[labels[i]].id for i in listed),
         row_distances=tuple(
             float(distances[i]) if np.isfinite(distances[i]) else None for i in listed
@@ -164,7 +175,12 @@ def _own_distances(rows: Array, labels: Labels, traps: Sequence[Trap]) -> Array:
 
 
 def _ends(
-    rows: Array, labels: Labels, distances: Array, traps: Sequence[Trap], limit: FarLimit | None
+    rows: Array,
+    labels: Labels,
+    distances: Array,
+    traps: Sequence[Trap],
+    limit: FarLimit | None,
+    numbers: NDArray[np.intp],
 ) -> tuple[RowsOf, ...]:
     out = []
     for index, trap in enumerate(traps):
@@ -178,13 +194,15 @@ def _ends(
         elif limit is not None and gap > limit.distance:
             place = "spurious"
         median = float(np.median(distances[mine])) if mine.any() else None
-        out.append(RowsOf(trap.id, int(mine.sum()), median, row, gap, place))
+        out.append(RowsOf(trap.id, int(mine.sum()), median, int(numbers[row]), gap, place))
     return tuple(out)
 
 
-def _most_changed(changes: Array) -> tuple[ChangedRow, ...]:
+def _most_changed(changes: Array, numbers: NDArray[np.intp]) -> tuple[ChangedRow, ...]:
     order = np.argsort(-changes, kind="stable")[:NAMED_ROWS]
-    return tuple(ChangedRow(int(i), float(changes[i])) for i in order if changes[i] > REPRODUCED)
+    return tuple(
+        ChangedRow(int(numbers[i]), float(changes[i])) for i in order if changes[i] > REPRODUCED
+    )
 
 
 def _median(spacing: Spacing | None) -> float | None:

@@ -20,7 +20,7 @@ from fpcheck.network.network import Network
 FOLLOW_LIMITS = ((64, 64), (128, 32), (256, 12), (512, 4))
 # States from which the axis of the picture is taken, at most.
 AXIS_STATES = 512
-AXIS = "coordinate along the direction in which the fixed points differ most"
+AXIS = "coordinate along the direction in which the points differ most"
 BLIND = "pairs of points that are born away from the followed curves are not seen"
 NEW = "a fixed point that was not given"
 ENDS = {
