@@ -100,7 +100,7 @@ def test_an_id_that_no_attractor_has_costs_the_slice_and_not_the_report(refused)
     )  # fmt: skip
     assert code == 0
     (one,) = json.loads(Path("report.json").read_text())["attractors"]["maps"]
-    assert "'Z9'" in one["slice"]["skipped"]
+    assert "no attractor has the id 'B'; there are: A" in one["slice"]["skipped"]
 
 
 def test_a_page_holds_every_picture_of_the_report(refused):
