@@ -28,6 +28,10 @@ def main() -> None:
     untrained("cauchy", np.random.default_rng(8).standard_cauchy, lambda n: 1.0 / n)
     classifier = train_classifier(images, labels)
     save(classifier.state_dict(), "classifier.safetensors")
+    for cell, units, rounds in (("RNN", 16, 3000), ("GRU", 12, 3000)):
+        model = train_flip_flop(cell, units, rounds)
+        save(model.state_dict(), f"flip_flop_{cell.lower()}.safetensors")
+    hopfield()
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +79,71 @@ def train_classifier(images: np.ndarray, labels: np.ndarray) -> nn.Sequential:
     right = (model(x[1347:]).argmax(1) == y[1347:]).double().mean().item()
     print(f"classifier: accuracy {right:.4f} on the 450 digits that it did not see")
     return model
+
+
+class FlipFlop(nn.Module):
+    """A recurrent cell that is to remember the last pulse on each of three lines."""
+
+    def __init__(self, cell: str, units: int) -> None:
+        super().__init__()
+        self.rnn = getattr(nn, cell)(3, units, batch_first=True)
+        self.readout = nn.Linear(units, 3)
+
+    def forward(self, pulses: torch.Tensor) -> torch.Tensor:
+        return self.readout(self.rnn(pulses)[0])
+
+
+def train_flip_flop(cell: str, units: int, rounds: int) -> FlipFlop:
+    """The 3-bit flip-flop task [Sussillo, Barak 2013]: Adam, 128 sequences of 50 steps a round."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    model = FlipFlop(cell, units)
+    optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, rounds)
+    for _ in range(rounds):
+        inputs, bits = pulses(128, 50, rng)
+        loss = nn.functional.mse_loss(model(inputs), bits)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+    inputs, bits = pulses(256, 200, rng)
+    with torch.no_grad():
+        right = ((model(inputs).sign() == bits) | (bits == 0)).double().mean().item()
+    print(f"flip-flop {cell}: {right:.5f} of the bits right over 200 steps")
+    return model
+
+
+def pulses(rows: int, steps: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """(pulses, bits), both (rows, steps, 3): a pulse of +1 or -1 with chance 1/10 each, the last
+    one on its line is the bit; 0 before the first."""
+    inputs = rng.choice([-1.0, 0.0, 1.0], (rows, steps, 3), p=[0.1, 0.8, 0.1])
+    bits, state = np.zeros_like(inputs), np.zeros((rows, 3))
+    for step in range(steps):
+        state = np.where(inputs[:, step] != 0, inputs[:, step], state)
+        bits[:, step] = state
+    return torch.tensor(inputs, dtype=torch.float32), torch.tensor(bits, dtype=torch.float32)
+
+
+LETTERS = (
+    "######.. #....... #....... #####... #....... #....... #....... #.......",
+    "######.. #.....#. #.....#. ######.. #....... #....... #....... #.......",
+    "..#####. .#...... #....... #....... #....... #....... .#...... ..#####.",
+)
+STEEPNESS = 3.0
+
+
+def hopfield() -> None:
+    """x <- tanh(3 P x), P the projection on three letters: each letter times m = tanh(3 m) rests.
+
+    [Personnaz, Guyon, Dreyfus 1985]
+    """
+    letters = np.array([[1.0 if c == "#" else -1.0 for c in text.replace(" ", "")]
+                        for text in LETTERS])  # fmt: skip
+    projection = letters.T @ np.linalg.solve(letters @ letters.T, letters)
+    np.savez_compressed(HERE / "hopfield.npz", weight=STEEPNESS * projection, bias=np.zeros(64))
+    np.savez_compressed(HERE / "letters.npz", X=letters.astype(np.int8))
 
 
 def save(state: dict[str, torch.Tensor], name: str) -> None:

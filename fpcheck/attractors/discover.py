@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fpcheck.attractors.grouping import clusters
 from fpcheck.attractors.iterate import Fate, Iterated
-from fpcheck.attractors.polish import Polished, polish, size_of, unpolished
+from fpcheck.attractors.polish import Polished, in_order, polish, size_of, unpolished
 from fpcheck.attractors.selfmap import Array, differentiable, image
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
@@ -31,6 +31,7 @@ EQUAL = 1e-12
 
 UNRESOLVED = -1
 DIVERGED = -2
+APERIODIC = -4  # -3 is basins.traps' ELSEWHERE
 
 Indices = NDArray[np.intp]
 
@@ -62,7 +63,11 @@ class _Work:
 
 
 def discover(
-    program: Program, iterated: Iterated, settings: Settings, monitor: Monitor
+    program: Program,
+    iterated: Iterated,
+    settings: Settings,
+    monitor: Monitor,
+    known: Sequence[Polished] = (),
 ) -> Discovery:
     """The distinct fixed points and cycles behind the ends of iteration.
 
@@ -71,11 +76,12 @@ def discover(
     further off, or from which it does not converge, was slow and not at a fixed point: its
     cluster is unresolved. Two points are one if they are closer than what residual and
     conditioning leave open: |dx| <= residual / sigma_min(I - J), plus `settings.atol`.
+    The `known` attractors come first in `found`.
     """
     fates = iterated.fates
     labels = np.full(len(fates), UNRESOLVED, dtype=np.int64)
     labels[fates == Fate.DIVERGED] = DIVERGED
-    work = _Work(program, iterated.states, settings, monitor, labels, [])
+    work = _Work(program, iterated.states, settings, monitor, labels, [*known])
     settled = (fates == Fate.FIXED_POINT) | (fates == Fate.CYCLE)
     beyond: list[tuple[int, Indices]] = []
     for period in sorted(set(iterated.periods[settled].tolist())):
@@ -157,7 +163,7 @@ def _settle(work: _Work, members: Indices, period: int) -> list[Indices]:
         waiting[here] = False
         point = polished(work.program, ends[here], period, work.monitor)
         tried += 1
-        if point is None or not _explains(point, ends[[here]], walks[[here]], settings.atol)[0]:
+        if point is None or not explains(point, ends[[here]], walks[[here]], settings.atol)[0]:
             refused += 1
             continue
         label = _label(work, point)
@@ -171,7 +177,7 @@ def _settle(work: _Work, members: Indices, period: int) -> list[Indices]:
     return [groups[index] for index in np.flatnonzero(waiting)] if confirmed else []
 
 
-def _explains(found: Polished, ends: Array, walks: Array, atol: float) -> NDArray[np.bool_]:
+def explains(found: Polished, ends: Array, walks: Array, atol: float) -> NDArray[np.bool_]:
     """Whether each end is as near to the point as its residual and the conditioning allow.
 
     ends: (k, n); walks: (k,), |f^p(end) - end|. Near a double root a distance d leaves a residual
@@ -195,12 +201,12 @@ def _belongs(found: Polished, ends: Array, walks: Array, atol: float) -> NDArray
     """
     if found.degenerate:
         return np.asarray(distance_to(found, ends) <= found.error)
-    return _explains(found, ends, walks, atol)
+    return explains(found, ends, walks, atol)
 
 
 def _label(work: _Work, point: Polished) -> int:
     label = index_of(point, work.found, work.settings.atol)
     if label is None:
         label = len(work.found)
-        work.found.append(point)
+        work.found.append(in_order(work.program, point))
     return label

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -106,27 +106,52 @@ def iterate_starts(
         KeyboardInterrupt: the monitor asked to stop.
     """
     _check(program, starts)
-    chain = dense_chain(program)
-    rule = _rule(settings)
-    narrow = chain is not None and _is_narrow(chain)
-    body: Body
-    if chain is None:
-        body = partial(_by_steps, partial(program_image, program), rule)
-    elif narrow:
-        body = partial(_in_one_kernel, chain, rule)
-    else:
-        body = partial(_by_steps, partial(chain_image, chain), rule)
     k, n = starts.shape
-    result = Iterated(
+    result = _empty(k, n)
+    body = _body(program, settings)
+
+    def run(block: slice, stop: Flag) -> None:
+        _run_block(body, starts[block], _part(result, block), stop)
+
+    lanes = max(FEWEST_LANES, min(LANES, BLOCK_ENTRIES // max(n, 1)))
+    with hold_blas(program):
+        run_blocks(run, k, lanes, settings.threads, monitor, "iterating starts")
+    return result
+
+
+def iterate_block(program: Program, starts: Array, settings: Settings, stop: Flag) -> Iterated:
+    """`iterate_starts` for one block of starts, in the calling thread; see `hold_blas`."""
+    result = _empty(*starts.shape)
+    _run_block(_body(program, settings), starts, result, stop)
+    return result
+
+
+def hold_blas(program: Program) -> AbstractContextManager[object]:
+    """A context in which BLAS keeps to one thread, where the iteration uses it at all.
+
+    Looking for the libraries to hold costs a millisecond, which a narrow chain may not take.
+    """
+    return nullcontext() if _is_narrow(program) else threadpool_limits(1, user_api="blas")
+
+
+def _empty(k: int, n: int) -> Iterated:
+    return Iterated(
         states=np.empty((k, n)),
         fates=np.empty(k, np.int8),
         periods=np.empty(k, np.int32),
         steps=np.empty(k, np.int32),
     )
-    # Looking for the libraries to hold costs a millisecond, which a narrow chain may not take.
-    with nullcontext() if narrow else threadpool_limits(1, user_api="blas"):
-        _run_blocks(body, starts, result, settings.threads, monitor)
-    return result
+
+
+def _body(program: Program, settings: Settings) -> Body:
+    """How blocks of this program's starts are iterated."""
+    chain = dense_chain(program)
+    rule = _rule(settings)
+    if chain is None:
+        return partial(_by_steps, partial(program_image, program), rule)
+    if _is_narrow(program):
+        return partial(_in_one_kernel, chain, rule)
+    return partial(_by_steps, partial(chain_image, chain), rule)
 
 
 def _check(program: Program, starts: Array) -> None:
@@ -144,35 +169,38 @@ def _rule(settings: Settings) -> Rule:
     return settings.atol, settings.rtol, noise, BOUND, settings.max_steps, settings.max_period
 
 
-def _is_narrow(chain: tuple[DenseLayer, ...]) -> bool:
-    widest: int = max(max(layer.weight_t.shape) for layer in chain)
-    return widest <= NARROW_WIDTH
+def _is_narrow(program: Program) -> bool:
+    chain = dense_chain(program)
+    return chain is not None and max(max(each.weight_t.shape) for each in chain) <= NARROW_WIDTH
 
 
-def _run_blocks(
-    body: Body, starts: Array, result: Iterated, threads: int, monitor: Monitor
+def run_blocks(
+    work: Callable[[slice, Flag], None],
+    total: int,
+    lanes: int,
+    threads: int,
+    monitor: Monitor,
+    words: str,
 ) -> None:
-    """Run `body` on every block of starts, on a pool of threads."""
-    total, n = starts.shape
+    """Run `work` on every block of `lanes` of so many starts, on a pool of threads.
+
+    work(block, stop) looks at stop[0] in every step; words: what the monitor is told.
+    """
     stop = np.zeros(1, np.uint8)
-    lanes = max(FEWEST_LANES, min(LANES, BLOCK_ENTRIES // max(n, 1)))
     blocks = [slice(begin, min(begin + lanes, total)) for begin in range(0, total, lanes)]
     with ThreadPoolExecutor(threads or available_cores()) as pool:
         try:
-            pending = {
-                pool.submit(_run_block, body, starts[block], _part(result, block), stop): block
-                for block in blocks
-            }
-            _collect(pending, total, monitor)
+            pending = {pool.submit(work, block, stop): block for block in blocks}
+            _collect(pending, total, monitor, words)
         except BaseException:  # also an interruption: the kernels look at the flag in every step
             stop[0] = 1
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
-def _collect(pending: dict[Future[None], slice], total: int, monitor: Monitor) -> None:
+def _collect(pending: dict[Future[None], slice], total: int, monitor: Monitor, words: str) -> None:
     done = 0
-    monitor.report("iterating starts", done, total)
+    monitor.report(words, done, total)
     while pending:
         finished, _ = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
         monitor.check()
@@ -181,7 +209,7 @@ def _collect(pending: dict[Future[None], slice], total: int, monitor: Monitor) -
             block = pending.pop(future)
             done += block.stop - block.start
         if finished:
-            monitor.report("iterating starts", done, total)
+            monitor.report(words, done, total)
 
 
 def available_cores() -> int:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.attractors.certify import Certificate
 from fpcheck.attractors.discover import DENSE_LIMIT, Discovery
-from fpcheck.attractors.polish import Polished
-from fpcheck.attractors.result import Continuum, Cycle, Eigenvalue, FixedPoint, Others
-from fpcheck.attractors.selfmap import Array, differentiable
+from fpcheck.attractors.polish import Polished, coordinates
+from fpcheck.attractors.result import Continuum, Cycle, Decay, Eigenvalue, FixedPoint, Others
+from fpcheck.attractors.selfmap import differentiable
 from fpcheck.attractors.shares import share_of
 from fpcheck.attractors.stability import (
     Stability,
@@ -24,25 +25,36 @@ from fpcheck.attractors.stability import (
 from fpcheck.core.progress import Monitor
 from fpcheck.network.program import Program
 
-# Fixed points, and cycles, that are listed one by one; the others are summed.
-LISTED = 64
+# Fixed points, and cycles, that are listed one by one, and the entries of all their points
+# together; the others are summed.
+LISTED = 8192
+LISTED_ENTRIES = 2**20
+LISTED_DEGENERATE = 64
 # So many points at which I - J is singular are no coincidence.
 CONTINUUM_POINTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One found attractor: its label, its orbit, and how many starts and rows ended on it."""
+    """One found attractor: its label, -1 where nothing ended on it, its orbit and what is proved
+    of it, and how many starts and rows ended on it.
+    """
 
     label: int
     found: Polished
+    proof: Certificate
     starts: int
     rows: int
 
     @property
+    def ended_on(self) -> bool:
+        """Whether any start or row ended on it."""
+        return bool(self.starts or self.rows)
+
+    @property
     def found_by(self) -> str:
         """What led to it."""
-        return "starts" if self.starts else "data" if self.rows else "newton"
+        return "starts" if self.starts else "data" if self.rows else "search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,8 @@ class Listing:
 def list_attractors(
     program: Program,
     discovery: Discovery,
-    extra: Sequence[Polished],
+    certificates: Sequence[Certificate],
+    extra: Sequence[tuple[Polished, Certificate]],
     *,
     total: int,
     rng: np.random.Generator,
@@ -75,25 +88,47 @@ def list_attractors(
 ) -> Listing:
     """Fixed points and cycles, by share and then by coordinates, with their stability.
 
-    extra: what Newton's method found besides; total: the number of the law's starts, which come
-    first in the labels. An orbit begins with its smallest state, wherever the iteration stopped.
+    certificates: of `discovery.found`; extra: what the search found besides; total: the number of
+    the law's starts, which come first in the labels.
     """
     found = sorted(
-        _entries(discovery, extra, total),
-        key=lambda entry: (-entry.starts, _coordinates(entry.found.point)),
+        _entries(discovery, certificates, extra, total),
+        key=lambda entry: (-entry.starts, coordinates(entry.found.point)),
     )
-    resting = [entry for entry in found if entry.found.period == 1]
-    cycling = [entry for entry in found if entry.found.period > 1]
+    limit = listed(program.input_size)
+    shown, rest = _shown([entry for entry in found if entry.found.period == 1], limit)
+    shown_loops, other_loops = _shown([entry for entry in found if entry.found.period > 1], limit)
     points, loops = [], []
-    for number, entry in enumerate(resting[:LISTED]):
+    for number, entry in enumerate(shown):
         monitor.check()
+        monitor.report("stability", number, len(shown))
         stability = _stability(program, entry.found, rng)
         points.append(_fixed_point(letters(number), entry, stability, total))
-    for number, entry in enumerate(cycling[:LISTED]):
+    for number, entry in enumerate(shown_loops):
         monitor.check()
         stability = _stability(program, entry.found, rng)
         loops.append(_cycle(f"c{number + 1}", entry, stability, total))
-    return Listing(tuple(points), tuple(loops), resting, cycling)
+    return Listing(tuple(points), tuple(loops), shown + rest, shown_loops + other_loops)
+
+
+def _shown(entries: list[Entry], limit: int) -> tuple[list[Entry], list[Entry]]:
+    """(those that are listed one by one, the others), both in the given order.
+
+    Of degenerate ones, which may be samples of a line or a plane, only the first are.
+    """
+    shown: list[Entry] = []
+    rest: list[Entry] = []
+    degenerate = 0
+    for entry in entries:
+        degenerate += entry.found.degenerate
+        crowd = entry.found.degenerate and degenerate > LISTED_DEGENERATE
+        (rest if crowd or len(shown) >= limit else shown).append(entry)
+    return shown, rest
+
+
+def listed(n: int) -> int:
+    """How many fixed points, and cycles, of n units are listed one by one."""
+    return max(1, min(LISTED, LISTED_ENTRIES // n))
 
 
 def others(labels: NDArray[np.int64], unlisted: list[Entry], counted: set[int]) -> Others | None:
@@ -139,32 +174,49 @@ def letters(number: int) -> str:
     return text
 
 
-def _entries(discovery: Discovery, extra: Sequence[Polished], total: int) -> list[Entry]:
+def _entries(
+    discovery: Discovery,
+    certificates: Sequence[Certificate],
+    extra: Sequence[tuple[Polished, Certificate]],
+    total: int,
+) -> list[Entry]:
     law, data = discovery.labels[:total], discovery.labels[total:]
-    listed = [
+    pairs = zip(discovery.found, certificates, strict=True)
+    ended = [
         Entry(
             label,
-            _in_order(found),
+            found,
+            proof,
             int(np.count_nonzero(law == label)),
             int(np.count_nonzero(data == label)),
         )
-        for label, found in enumerate(discovery.found)
+        for label, (found, proof) in enumerate(pairs)
     ]
-    return listed + [Entry(-1, found, 0, 0) for found in extra]
+    return ended + [Entry(-1, found, proof, 0, 0) for found, proof in extra]
 
 
 def _fixed_point(name: str, entry: Entry, stability: Stability, total: int) -> FixedPoint:
-    found, share = entry.found, share_of(entry.starts, total)
+    found, share, proof = entry.found, share_of(entry.starts, total), entry.proof
+    ball = proof.attracting
     return FixedPoint(
         id=name,
-        kind=stability.kind,
-        status=stability.status,
+        kind=_kind(stability, proof),
+        kind_status="proved" if proof.kind else stability.status,
+        status="proved" if proof.proved else stability.status,
+        proof=proof.reason,
+        certified_error=proof.error,
+        certified_radius=proof.radius,
+        attracting_radius=ball.inner_radius if ball else None,
+        attracting_rate=ball.rate if ball else None,
         residual=found.residual,
         spectral_radius=stability.spectral_radius,
+        spectral_radius_low=proof.spectral_radius_low,
+        spectral_radius_high=proof.spectral_radius_high,
         leading_eigenvalue=_plain(stability.leading),
         time_constant=time_constant(stability.spectral_radius),
-        unstable_directions=stability.unstable_directions,
-        index_sign=stability.index_sign,
+        decay=_decay(stability),
+        unstable_directions=_either(proof.unstable_directions, stability.unstable_directions),
+        index_sign=_either(proof.index_sign, stability.index_sign),
         smallest_singular_value=found.sigma,
         location_error=found.error,
         starts=share.starts,
@@ -179,16 +231,26 @@ def _fixed_point(name: str, entry: Entry, stability: Stability, total: int) -> F
 
 
 def _cycle(name: str, entry: Entry, stability: Stability, total: int) -> Cycle:
-    found, share = entry.found, share_of(entry.starts, total)
+    found, share, proof = entry.found, share_of(entry.starts, total), entry.proof
+    ball = proof.attracting
     return Cycle(
         id=name,
         period=found.period,
-        kind=stability.kind,
-        status=stability.status,
+        kind=_kind(stability, proof),
+        kind_status="proved" if proof.kind else stability.status,
+        status="proved" if proof.proved else stability.status,
+        proof=proof.reason,
+        certified_error=proof.error,
+        certified_radius=proof.radius,
+        attracting_radius=ball.inner_radius if ball else None,
+        attracting_rate=ball.rate if ball else None,
         residual=found.residual,
         spectral_radius=stability.spectral_radius,
+        spectral_radius_low=proof.spectral_radius_low,
+        spectral_radius_high=proof.spectral_radius_high,
         leading_eigenvalue=_plain(stability.leading),
         lyapunov=lyapunov_exponent(stability.spectral_radius, found.period),
+        decay=_decay(stability),
         location_error=found.error,
         starts=share.starts,
         share=share.share,
@@ -201,6 +263,28 @@ def _cycle(name: str, entry: Entry, stability: Stability, total: int) -> Cycle:
     )
 
 
+def _kind(stability: Stability, proof: Certificate) -> str:
+    """The proved kind, but for a point that is too near to neutral to build on."""
+    if stability.kind == "marginal" or proof.kind is None:
+        return stability.kind
+    return proof.kind
+
+
+def _decay(stability: Stability) -> Decay:
+    return Decay(
+        spectral_radius_error=stability.spectral_radius_error,
+        sigma_max=stability.sigma_max,
+        transient_growth=stability.transient_growth,
+        transient_growth_high=stability.transient_growth_high,
+        transient_step=stability.transient_step,
+        decay_time=stability.decay_time,
+    )
+
+
+def _either(proved: int | None, computed: int | None) -> int | None:
+    return computed if proved is None else proved
+
+
 def _stability(program: Program, found: Polished, rng: np.random.Generator) -> Stability:
     if found.jacobian is not None:
         stability = dense_stability(found.jacobian, found.degenerate)
@@ -210,18 +294,6 @@ def _stability(program: Program, found: Polished, rng: np.random.Generator) -> S
     if len(found.point) > DENSE_LIMIT and differentiable(program):
         return arnoldi_stability(program, found, rng)
     return trial_stability(program, found, rng)
-
-
-def _in_order(found: Polished) -> Polished:
-    first = min(range(found.period), key=lambda i: _coordinates(found.points[i]))
-    if first == 0:
-        return found
-    return replace(found, points=np.roll(found.points, -first, axis=0))
-
-
-def _coordinates(point: Array) -> tuple[float, ...]:
-    # Rounded, so that the order does not hang on the last bits.
-    return tuple((point.round(9) + 0.0).tolist())
 
 
 def _plain(value: complex | None) -> Eigenvalue | None:

@@ -1,29 +1,33 @@
-"""Attractors of a network that feeds itself: where starts end, and what those ends are.
-
-A first version: what is found is `numerical`, shares are `sampled`, and no list is claimed to be
-complete; the bound of the undiscovered mass says how much the list may miss.
+"""Attractors of a network that feeds itself: all that were found, what is proved of them, and how
+much may be missing.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.attractors.discover import DIVERGED, UNRESOLVED, Discovery, discover
-from fpcheck.attractors.iterate import iterate_starts
-from fpcheck.attractors.listing import LISTED, Listing, continuum, list_attractors, others
-from fpcheck.attractors.result import AttractorsResult, FixedPoint, MapResult
-from fpcheck.attractors.rows import data_fates
-from fpcheck.attractors.search import search
-from fpcheck.attractors.selfmap import Array
-from fpcheck.attractors.shares import held_out, share_of, undiscovered_mass_upper
+from fpcheck.attractors.assemble import Parts, map_result
+from fpcheck.attractors.continuation import GainMargin, gain_margin
+from fpcheck.attractors.discover import UNRESOLVED
+from fpcheck.attractors.listing import Listing, list_attractors
+from fpcheck.attractors.long_run import long_run
+from fpcheck.attractors.looking import look_for_all, with_later
+from fpcheck.attractors.result import AttractorsResult, Skipped
+from fpcheck.attractors.search import Seeds
+from fpcheck.attractors.selfmap import Array, image
+from fpcheck.attractors.settling import Settled, settle
+from fpcheck.attractors.surroundings import Basins, look_at_basins
+from fpcheck.attractors.uniqueness import prove_unique
 from fpcheck.core.errors import NothingToJudgeError, UsageError
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.network.network import Network
 from fpcheck.network.program import Program
+
+# Starts whose way is searched for fixed points that it passes, and the steps after which.
+WANDERERS = 16
+PASSED = (1, 2, 4, 8, 16, 32)
 
 
 def measure(
@@ -34,48 +38,70 @@ def measure(
     settings: Settings,
     rng: np.random.Generator,
     monitor: Monitor,
+    *,
+    around: bool = True,
+    numbers: NDArray[np.intp] | None = None,
 ) -> AttractorsResult:
-    """The fixed points and cycles that iteration x <- f(x) settles on, with their shares.
+    """The fixed points, cycles and other motion of x <- f(x), with their shares and proofs.
 
     Args:
         network: a self-map.
         starts: (k, n), drawn from the law; all shares are of these.
         law: the law in words, for the report.
         rows: (r, n), rows of the data as further starts, reported apart.
-        settings: steps, tolerances, periods.
-        rng: draws the neighbours that test a network without derivatives, and Arnoldi's start.
+        settings: steps, tolerances, periods, effort, and what is done on request.
+        rng: draws search directions, followed states, damage, and Arnoldi's start.
         monitor: progress, and the wish to stop.
+        numbers: (r,), of the rows in the data that they were chosen from; 0, 1, ... if left out.
+        around: whether to look at what surrounds the attractors too: borders of basins, damage.
 
     Raises:
         NothingToJudgeError: the network's input and output sizes differ.
-        UsageError: there are no starts.
+        UsageError: there are no starts, or a slice through what was not found.
     """
-    _check(network.program, starts)
-    program, total = network.program, len(starts)
-    fates = None
+    program = network.program
+    _check(program, starts)
+    flat = _flat(rows, starts)
     # States of diverging starts overflow on the way; a NaN there passes for nothing.
     with np.errstate(all="ignore"):
-        everything = np.concatenate([starts, _flat(rows, starts)])
-        iterated = iterate_starts(program, np.ascontiguousarray(everything), settings, monitor)
-        discovery = discover(program, iterated, settings, monitor)
-        unresolved = iterated.states[discovery.labels == UNRESOLVED]
-        extra = search(
-            program, discovery.found, unresolved, starts, atol=settings.atol, monitor=monitor
+        settled = settle(program, np.ascontiguousarray(starts), flat, settings, monitor)
+        seeds = _seeds(program, starts, flat, settled)
+        proof = prove_unique(program, monitor)
+        search = look_for_all(
+            program, settled, seeds, settings, rng, monitor, unique=proof.status == "proved"
         )
+        passed = [found for found, _ in search.extra]
+        moving = long_run(program, settled, passed, len(starts), settings, rng, monitor)
+        ended = list(zip(moving.discovery.found, moving.certificates, strict=True))
+        search = with_later(program, search, ended, len(settled.discovery.found))
         listing = list_attractors(
-            program, discovery, extra.found, total=total, rng=rng, monitor=monitor
+            program,
+            moving.discovery,
+            moving.certificates,
+            search.extra,
+            total=len(starts),
+            rng=rng,
+            monitor=monitor,
         )
-        if rows is not None:
-            labels = discovery.labels[total:]
-            flat = everything[total:]
-            fates = data_fates(program, flat, labels, discovery=discovery, ids=listing.ids)
-    result = replace(
-        _map_result(listing, discovery, total, law, settings),
-        iterations=int(iterated.steps[:total].max()),
-        newton_starts=extra.starts,
-        data=fates,
-    )
-    return AttractorsResult((result,))
+        labels, bordered = moving.discovery.labels, not proof.contraction
+        basins = Basins()
+        if around:
+            basins = look_at_basins(
+                program, flat, labels, listing, settings, rng, monitor,
+                bordered=bordered, numbers=numbers,
+            )  # fmt: skip
+        parts = Parts(
+            law=law,
+            starts=len(starts),
+            iterations=settled.iterations,
+            moving=moving,
+            listing=listing,
+            search=search,
+            uniqueness=proof,
+            basins=basins,
+            continuation=_continuation(network, listing, settings, monitor),
+        )
+    return AttractorsResult((map_result(parts, settings),))
 
 
 def _check(program: Program, starts: Array) -> None:
@@ -89,60 +115,35 @@ def _check(program: Program, starts: Array) -> None:
         raise UsageError("no starts to iterate from", hint="--starts must be at least 1")
 
 
-def _map_result(
-    listing: Listing, discovery: Discovery, total: int, law: str, settings: Settings
-) -> MapResult:
-    """The map's result from the ends of the law's starts alone."""
-    labels = discovery.labels[:total]
-    test = held_out(labels)
-    unlisted = others(labels, listing.resting[LISTED:], _counted(discovery, fixed=True))
-    return MapResult(
-        name="network",
-        starts=total,
-        start_law=law,
-        iterations=0,
-        max_steps=settings.max_steps,
-        fixed_points=listing.fixed_points,
-        other_fixed_points=unlisted,
-        continuum=continuum(listing.resting),
-        cycles=listing.cycles,
-        other_cycles=others(labels, listing.cycling[LISTED:], _counted(discovery, fixed=False)),
-        cycling=share_of(_cycling(labels, discovery), total),
-        unresolved=share_of(int(np.count_nonzero(labels == UNRESOLVED)), total),
-        diverged=share_of(int(np.count_nonzero(labels == DIVERGED)), total),
-        index_sum=None if unlisted else _index_sum(listing.fixed_points),
-        undiscovered_mass_upper=undiscovered_mass_upper(test),
-        undiscovered_mass_upper_status="sampled",
-        held_out=test,
-        uniqueness="unknown",
-        newton_starts=0,
-        data=None,
-    )
-
-
 def _flat(rows: Array | None, starts: Array) -> Array:
     """The rows as flat states, none where there is no data."""
     if rows is None:
         return np.empty((0, starts.shape[1]))
-    return rows.reshape(len(rows), -1)
+    return np.ascontiguousarray(rows.reshape(len(rows), -1))
 
 
-def _counted(discovery: Discovery, *, fixed: bool) -> set[int]:
-    """The labels of ends that were counted but not polished, of fixed points or of cycles."""
-    periods = discovery.other_periods
-    return {label for label, period in periods.items() if (period == 1) is fixed}
+def _seeds(program: Program, starts: Array, rows: Array, settled: Settled) -> Seeds:
+    """Where the search for fixed points begins."""
+    n = starts.shape[1]
+    unresolved = settled.states[settled.discovery.labels == UNRESOLVED]
+    states, passed, taken = starts[:WANDERERS], [np.empty((0, n))], 0
+    for steps in PASSED:
+        states = image(program, states, steps - taken)
+        passed.append(states)
+        taken = steps
+    trajectory = np.concatenate(passed)
+    trajectory = trajectory[np.isfinite(trajectory).all(axis=1)]
+    unresolved = unresolved[np.isfinite(unresolved).all(axis=1)]
+    return Seeds(np.zeros((1, n)), unresolved, trajectory, starts, rows)
 
 
-def _cycling(labels: NDArray[np.int64], discovery: Discovery) -> int:
-    """The number of starts that end on a cycle, listed or not."""
-    cycling = [label for label, found in enumerate(discovery.found) if found.period > 1]
-    cycling += _counted(discovery, fixed=False)
-    return int(np.count_nonzero(np.isin(labels, cycling)))
-
-
-def _index_sum(points: tuple[FixedPoint, ...]) -> int | None:
-    """The sum of the index signs; None where one is not known, or there is no point."""
-    signs = [point.index_sign for point in points if point.index_sign]
-    if not points or len(signs) < len(points):
+def _continuation(
+    network: Network, listing: Listing, settings: Settings, monitor: Monitor
+) -> GainMargin | Skipped | None:
+    """How far the weights can be scaled; None where nobody asked."""
+    if not settings.continuation:
         return None
-    return sum(signs)
+    points = [entry.found for entry in listing.resting[: len(listing.fixed_points)]]
+    names = [point.id for point in listing.fixed_points]
+    margin = gain_margin(network, points, monitor=monitor, names=names, threads=settings.threads)
+    return Skipped(margin) if isinstance(margin, str) else margin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -106,6 +106,21 @@ def unpolished(program: Program, state: Array, period: int) -> Polished:
     )
 
 
+def in_order(program: Program, found: Polished) -> Polished:
+    """The same orbit from its smallest state on, wherever the iteration stopped."""
+    first = min(range(found.period), key=lambda i: coordinates(found.points[i]))
+    if first == 0:
+        return found
+    points = np.roll(found.points, -first, axis=0)
+    jac = None if found.jacobian is None else return_jacobian(program, points)
+    return replace(found, points=points, jacobian=jac)
+
+
+def coordinates(point: Array) -> tuple[float, ...]:
+    """What points are ordered by: rounded, so that the order does not hang on the last bits."""
+    return tuple((point.round(9) + 0.0).tolist())
+
+
 def size_of(x: Array) -> float:
     """max(1, max |x_i|): what absolute tolerances are multiplied with."""
     return max(1.0, _largest(x))
@@ -150,7 +165,9 @@ def _judged(points: Array, defect: Array, jac: Array) -> Polished | None:
         return None
     size = size_of(points)
     residual = _largest(defect)
-    if not residual <= RESIDUAL_LIMIT * size:
+    # The nearest double to a root may be off by EPSILON of it, which a steep map makes larger.
+    unavoidable = EPSILON * float(np.linalg.norm(jac)) * _largest(points)
+    if not residual <= max(RESIDUAL_LIMIT * size, 4 * unavoidable):
         return None
     smallest = float(np.linalg.svd(np.eye(len(defect)) - jac, compute_uv=False)[-1])
     nullity = _nullity(jac)

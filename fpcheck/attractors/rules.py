@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from fpcheck.attractors.memory_rules import forgets, reproduced, spurious
+from fpcheck.attractors.point_rules import complete, growing
 from fpcheck.core.catalogue import finding
 from fpcheck.core.findings import Finding, Outcome, outcome_above
 from fpcheck.core.plain import Section
 
-CODES = ("FP201", "FP202", "FP203", "FP204", "FP205", "FP206")
+CODES = (
+    "FP201", "FP202", "FP203", "FP204", "FP205", "FP206", "FP207", "FP208", "FP210", "FP211",
+    "FP212", "FP213",
+)  # fmt: skip
 # Fails of one rule that are listed one by one, the worst first.
 LISTED_FAILS = 3
 
 
 def judge(section: Section, limits: Mapping[str, float]) -> tuple[Finding, ...]:
-    """The findings of FP201 to FP206 for every self-map of the section."""
+    """The findings of FP201 to FP213 for every self-map of the section."""
     if "skipped" in section:
         why = str(section["skipped"])
         return tuple(
@@ -27,6 +32,9 @@ def judge(section: Section, limits: Mapping[str, float]) -> tuple[Finding, ...]:
         place = f"map {one['name']}" if several else "network"
         found += [*_shares(one, limits, place), *_marginal(one, limits, several)]
         found += [_several(one, limits, place), _attracting(one, place)]
+        found += [growing(one, limits, place), forgets(one, limits, place)]
+        found += [spurious(one, limits, place), complete(one, place)]
+        found += [reproduced(one, limits, place)]
     return tuple(found)
 
 
@@ -35,9 +43,15 @@ def _shares(one: Section, limits: Mapping[str, float], place: str) -> Iterator[F
         ("FP201", "unresolved", "max_unresolved", f"unresolved after {one['max_steps']} steps"),
         ("FP202", "diverged", "max_diverged", "diverged"),
         ("FP203", "cycling", "max_cycling", "ended on a cycle"),
+        ("FP210", "aperiodic", "max_aperiodic", _motion_words(one)),
     )
     for code, key, name, words in texts:
-        share, limit = one[key], limits[name]
+        limit = limits[name]
+        if key not in one:
+            old = "this report was written before such starts were told apart"
+            yield finding(code, "skipped", where=place, message=old, status="sampled", limit=limit)
+            continue
+        share = one[key]
         low, high = share["share_low"], share["share_high"]
         outcome = outcome_above(low, high, limit)
         message = f"{share['starts']} of {one['starts']} starts {words}"
@@ -54,6 +68,19 @@ def _shares(one: Section, limits: Mapping[str, float], place: str) -> Iterator[F
             high=high,
             limit=limit,
         )
+
+
+def _motion_words(one: Section) -> str:
+    moving = one.get("aperiodic")
+    if not moving:
+        return ""
+    words = (
+        f"move without end: {moving['chaotic']} chaotic, {moving['quasi_periodic']} quasi-periodic"
+    )
+    low, high = moving["lyapunov_low"], moving["lyapunov_high"]
+    if moving["lyapunov"] is None or low is None or high is None:
+        return words
+    return f"{words}; largest exponent {moving['lyapunov']:.3g} ({low:.3g} to {high:.3g})"
 
 
 def _marginal(one: Section, limits: Mapping[str, float], several: bool) -> Iterator[Finding]:

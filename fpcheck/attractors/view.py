@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fpcheck.attractors.knowledge_view import knowledge_items
+from fpcheck.attractors.motion_view import motion_items
+from fpcheck.attractors.surroundings_view import surroundings_items
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
-from fpcheck.core.tables import Bar, Bars, Column, Note, Panel, Table
+from fpcheck.core.tables import Bar, Bars, Column, Item, Note, Panel, Table
 
 TITLE = "Attractors"
 # Rows of a table or bars that are shown; the report holds all that were listed.
@@ -15,10 +18,12 @@ SHOWN = 12
 POINT_COLUMNS = (
     Column("id", "left"),
     Column("kind", "left"),
-    Column("residual", priority=2),
     Column("ρ(J)"),
-    Column("leading λ", priority=1),
-    Column("τ steps", priority=1),
+    Column("leading λ", priority=2),
+    Column("τ steps", priority=2),
+    Column("max‖Jᵏ‖", priority=3),
+    Column("only one in"),
+    Column("flows from", priority=1),
     Column("basin"),
     Column("95% CI", priority=1),
     Column("rule", "left"),
@@ -27,9 +32,10 @@ CYCLE_COLUMNS = (
     Column("id", "left"),
     Column("period"),
     Column("kind", "left", priority=1),
-    Column("residual", priority=2),
     Column("ρ(return)"),
     Column("Lyapunov", priority=1),
+    Column("only one in"),
+    Column("flows from", priority=2),
     Column("basin"),
     Column("95% CI", priority=1),
 )
@@ -39,7 +45,7 @@ def view(section: Section, findings: tuple[Finding, ...]) -> Panel:
     """The panel of the attractors section, or why there is none."""
     if "skipped" in section:
         return Panel(TITLE, "skipped", (Note(str(section["skipped"])),))
-    items: list[Table | Bars | Note] = []
+    items: list[Item] = []
     for one in section["maps"]:
         suffix = f" of {one['name']}" if len(section["maps"]) > 1 else ""
         items += _map_items(one, findings, suffix)
@@ -51,16 +57,17 @@ def _caption(maps: list[Section]) -> str:
     return f"{first['starts']} starts from {first['start_law']}, x ← f(x)"
 
 
-def _map_items(
-    one: Section, findings: tuple[Finding, ...], suffix: str
-) -> Iterable[Table | Bars | Note]:
+def _map_items(one: Section, findings: tuple[Finding, ...], suffix: str) -> Iterable[Item]:
     if one["fixed_points"]:
         yield _points_table(one, findings, suffix)
     else:
         yield Note(f"No fixed point was found{suffix}.")
     if one["cycles"]:
         yield _cycles_table(one, suffix)
+    yield from motion_items(one, suffix)
     yield _basins(one, suffix)
+    yield from knowledge_items(one, suffix)
+    yield from surroundings_items(one, suffix)
     yield from _notes(one)
 
 
@@ -70,18 +77,31 @@ def _points_table(one: Section, findings: tuple[Finding, ...], suffix: str) -> T
         (
             point["id"],
             _kind(point),
-            f"{point['residual']:.1e}",
             _number(point["spectral_radius"], ".3f"),
             _eigenvalue(point["leading_eigenvalue"]),
             _steps(point),
+            _number(point.get("decay", {}).get("transient_growth"), ".3g"),
+            _number(point.get("certified_radius"), ".1e"),
+            _number(point.get("attracting_radius"), ".2g"),
             f"{point['share']:.1%}",
             _interval(point),
             _rule(findings, f"fixed point {point['id']}{suffix}"),
         )
         for point in points[:SHOWN]
     )
-    caption = "found numerically, not proved complete; shares sampled"
-    return Table(f"Fixed points{suffix}", POINT_COLUMNS, rows, _more(len(points), caption))
+    return Table(f"Fixed points{suffix}", POINT_COLUMNS, rows, _points_caption(points))
+
+
+def _points_caption(points: list[Section]) -> str:
+    proved = sum(point["status"] == "proved" for point in points)
+    if not proved:
+        return _more(len(points), "found numerically; shares sampled")
+    what = (
+        f"{proved} of {len(points)} proved: exactly one fixed point within the radius under "
+        "“only one in” (largest entry); what starts within “flows from” (2-norm) ends there; "
+        "shares sampled"
+    )
+    return _more(len(points), what)
 
 
 def _cycles_table(one: Section, suffix: str) -> Table:
@@ -90,16 +110,18 @@ def _cycles_table(one: Section, suffix: str) -> Table:
             cycle["id"],
             str(cycle["period"]),
             cycle["kind"],
-            f"{cycle['residual']:.1e}",
             _number(cycle["spectral_radius"], ".3f"),
             _number(cycle["lyapunov"], "+.3f"),
+            _number(cycle.get("certified_radius"), ".1e"),
+            _number(cycle.get("attracting_radius"), ".2g"),
             f"{cycle['share']:.1%}",
             _interval(cycle),
         )
         for cycle in one["cycles"][:SHOWN]
     )
-    caption = _more(len(one["cycles"]), "found numerically; shares sampled")
-    return Table(f"Cycles{suffix}", CYCLE_COLUMNS, rows, caption)
+    proved = sum(cycle["status"] == "proved" for cycle in one["cycles"])
+    caption = f"{proved} of {len(one['cycles'])} proved; shares sampled"
+    return Table(f"Cycles{suffix}", CYCLE_COLUMNS, rows, _more(len(one["cycles"]), caption))
 
 
 def _basins(one: Section, suffix: str) -> Bars:
@@ -114,6 +136,9 @@ def _basins(one: Section, suffix: str) -> Bars:
             count += one[key]["count"]
     if count:
         bars.append(Bar("…", rest, f"{rest:.1%}  {count} others"))
+    moving = one.get("aperiodic")
+    if moving and moving["starts"]:
+        bars.append(Bar("~", moving["share"], f"{moving['share']:.1%}  never repeat"))
     unresolved, diverged = one["unresolved"], one["diverged"]
     words = f"unresolved after {one['max_steps']} steps"
     bars.append(Bar("?", unresolved["share"], f"{unresolved['share']:.1%}  {words}"))
@@ -129,14 +154,6 @@ def _notes(one: Section) -> Iterable[Note]:
     notes = {each["note"] for each in (*one["fixed_points"], *one["cycles"]) if each["note"]}
     for text in sorted(notes)[:3]:
         yield Note(f"Stability: {text}.")
-    data = one["data"]
-    if data:
-        yield Note(
-            f"Data: of {data['rows']} rows {data['fixed_points']} end on a fixed point, "
-            f"{data['cycles']} on a cycle, {data['unresolved']} unresolved, "
-            f"{data['diverged']} diverged; {data['reproduced']} are mapped to within "
-            f"{data['tolerance']:.0%} of themselves, {data['stored']} end that close to themselves."
-        )
 
 
 def _kind(point: Section) -> str:

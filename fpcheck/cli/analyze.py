@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fpcheck.cli import options
-from fpcheck.cli.outputs import plan_outputs
+from fpcheck.cli.outputs import check_pictures, plan_outputs
 from fpcheck.cli.run import analyze_all, analyze_one
 from fpcheck.cli.screen import show
 from fpcheck.core.config import read_configuration
@@ -136,6 +136,51 @@ def analyze(
             rich_help_panel=options.WORK,
         ),
     ] = None,
+    effort: Annotated[
+        float | None,
+        typer.Option(
+            "--effort",
+            metavar="X",
+            help="Of the search for fixed points: 1; 10 looks ten times as long, 0 not at all.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    slice_: Annotated[
+        str | None,
+        typer.Option(
+            "--slice",
+            metavar="IDS",
+            help="Draw the basins in the plane of three attractors: A,B,C or auto.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    continuation: Annotated[
+        bool | None,
+        typer.Option(
+            "--continuation",
+            help="Scale the weights and follow the fixed points: how far is a bifurcation?",
+            show_default=False,
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    spectrum: Annotated[
+        bool | None,
+        typer.Option(
+            "--spectrum",
+            help="All Lyapunov exponents of a motion that does not settle.",
+            show_default=False,
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            "--draws",
+            metavar="K",
+            help="Of a spec: how the attractors of K networks are distributed.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
     samples: Annotated[
         int | None,
         typer.Option(
@@ -219,6 +264,11 @@ def analyze(
             "starts": starts,
             "max-steps": max_steps,
             "max-period": max_period,
+            "effort": effort,
+            "slice": slice_,
+            "continuation": continuation,
+            "spectrum": spectrum,
+            "draws": draws,
             "samples": samples,
             "splits": splits,
             "threads": threads,
@@ -232,6 +282,7 @@ def analyze(
     steps = {"scale": scale, "centre": centre, "clip": clip}
     options.check_data_flags(data, {"target": target, "task": task, **steps})
     chosen = tuple(models or ()) or configuration.models()
+    options.check_attractor_flags(configuration)
     if show_settings:
         show(options.settings_table(configuration, chosen[0] if chosen else ""))
         return 0
@@ -240,6 +291,8 @@ def analyze(
             "no model was given", hint="fpcheck analyze MODEL, or models = [...] in fpcheck.toml"
         )
     plans = plan_outputs(format_, output or (), chosen)
+    asked = configuration.value
+    check_pictures(plans, drawn=bool(asked("slice").value or asked("continuation").value))
     flags = {
         "data": data,
         "target": target,

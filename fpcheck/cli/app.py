@@ -85,6 +85,8 @@ def _usage_error(error: Exception) -> Exception:
     flag = max(getattr(getattr(error, "param", None), "opts", ()), key=len, default="")
     if "valid integer" in str(words()):
         message = f"{flag} must be a whole number"
+    elif "valid number" in str(words()):
+        message = f"{flag} must be a number"
     else:
         message = str(error.message) if near and hasattr(error, "message") else str(words())
     context = getattr(error, "ctx", None)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fpcheck.cli.outputs import Output, write_whole
+from fpcheck.cli.outputs import PICTURES, Output, write_whole
 from fpcheck.cli.screen import say, show
 from fpcheck.report.report import Report
 from fpcheck.report.style import WIDTH, Style
@@ -17,7 +17,7 @@ GRAVEST = (4, 2, 1, 3, 0)
 
 def rendered(
     report: Report, plan: Sequence[Output], style: Style
-) -> tuple[tuple[Output, str], ...]:
+) -> tuple[tuple[Output, str | bytes], ...]:
     """Every output with its text; files of text have no colour and a fixed width."""
     plain = replace(style, colour=False, width=WIDTH)
     return tuple(
@@ -26,8 +26,8 @@ def rendered(
     )
 
 
-def deliver(texts: Sequence[tuple[Output, str]], style: Style) -> None:
-    """Write every text to its output, and say on stderr which files were written.
+def deliver(texts: Sequence[tuple[Output, str | bytes]], style: Style) -> None:
+    """Write every text or picture to its output, and say on stderr which files were written.
 
     Raises:
         UsageError: a file cannot be written.
@@ -35,7 +35,7 @@ def deliver(texts: Sequence[tuple[Output, str]], style: Style) -> None:
     written = []
     for output, text in texts:
         if output.path is None:
-            show(text)
+            show(str(text))
         else:
             write_whole(output.path, text)
             written.append(str(output.path))
@@ -56,11 +56,15 @@ def worst(codes: Sequence[int]) -> int:
     return next((code for code in GRAVEST if code in codes), 0)
 
 
-def _text(report: Report, form: str, style: Style) -> str:
+def _text(report: Report, form: str, style: Style) -> str | bytes:
     if form == "json":
         from fpcheck.report.document import write_json
 
         return write_json(report.document)
+    if form in PICTURES:
+        from fpcheck.report.picture import write_picture
+
+        return write_picture(report.document, form)
     from fpcheck.report.terminal import write_terminal
 
     return write_terminal(report.document, style)

@@ -36,14 +36,14 @@ def inspect(
       fpcheck inspect samples/autoencoder.pt
       fpcheck inspect samples/crelu100.toml
     """
-    from fpcheck.cli.outputs import check_format
+    from fpcheck.cli.outputs import TEXTS, check_format
     from fpcheck.jobs.inspect import inspect as inspect_subject
     from fpcheck.network.load import load
     from fpcheck.report.document import write_json
     from fpcheck.report.inspection import inspection
     from fpcheck.report.terminal import write_panels
 
-    check_format(format_ or "terminal", "--format")
+    check_format(format_ or "terminal", "--format", TEXTS)
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=False, verbose=False)
     # What the code of a live model prints must not stand in the summary.
     with redirect_stdout(sys.stderr):

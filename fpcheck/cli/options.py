@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, cast
 
 import typer
 
@@ -111,7 +111,7 @@ Format: TypeAlias = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="terminal (default) or json.",
+        help="terminal (default) or json; png, svg, html of a picture.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -173,6 +173,27 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
             hint="the sizes of one row, without the batch: --input-shape 3,32,32",
         )
     return tuple(int(word) for word in words)
+
+
+def check_attractor_flags(configuration: Configuration) -> None:
+    """Nothing, if every flag about the attractors is given where they are asked for.
+
+    Raises:
+        UsageError: they are not: the flag would be of no effect.
+    """
+    asked = configuration.value("questions").value
+    iterated = configuration.value("self-map").value is not False
+    if iterated and (not asked or "attractors" in cast("tuple[str, ...]", asked)):
+        return
+    for name in ("effort", "slice", "continuation", "spectrum", "draws"):
+        flag = f"--{name}"
+        if configuration.value(name).source == flag:
+            missing = "add --question attractors" if iterated else "leave --no-self-map out"
+            raise UsageError(
+                f"{flag} is about the attractors, which are not asked for",
+                where=flag,
+                hint=f"{missing}, or leave {flag} out",
+            )
 
 
 def output_style(*, width: int | None, ascii_only: bool, quiet: bool, verbose: bool) -> Style:

@@ -11,9 +11,11 @@ from pathlib import Path
 from fpcheck.core.errors import UsageError
 from fpcheck.core.nearest import did_you_mean
 
-FORMATS = ("terminal", "json")
-SUFFIXES = {".json": "json", ".txt": "terminal"}
-EXTENSIONS = {"json": ".json", "terminal": ".txt"}
+PICTURES = ("png", "svg", "html")
+TEXTS = ("terminal", "json")
+FORMATS = (*TEXTS, *PICTURES)
+SUFFIXES = {".json": "json", ".txt": "terminal", **{f".{form}": form for form in PICTURES}}
+EXTENSIONS = {"json": ".json", "terminal": ".txt", **{form: f".{form}" for form in PICTURES}}
 NAME = "{name}"
 
 
@@ -38,6 +40,12 @@ def plan_outputs(
     """
     if chosen is not None:
         check_format(chosen, "--format")
+    if chosen in PICTURES and not outputs:
+        raise UsageError(
+            f"a picture as {chosen} goes to a file",
+            where="--format",
+            hint=f"-o {chosen}=picture.{chosen}",
+        )
     asked = [_parsed(text, chosen) for text in outputs]
     instead = any(not besides for _, _, besides in asked)
     plans = []
@@ -57,14 +65,29 @@ def plan_outputs(
     return tuple(plans)
 
 
-def check_format(name: str, where: str) -> None:
-    """Nothing, if there is a format `name`.
+def check_format(name: str, where: str, known: Sequence[str] = FORMATS) -> None:
+    """Nothing, if `name` is one of the `known` formats.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it is not.
     """
-    if name not in FORMATS:
-        raise UsageError(f"unknown format '{name}'", where=where, hint=did_you_mean(name, FORMATS))
+    if name not in known:
+        raise UsageError(f"unknown format '{name}'", where=where, hint=did_you_mean(name, known))
+
+
+def check_pictures(plans: Sequence[Sequence[Output]], *, drawn: bool) -> None:
+    """Nothing, if a picture is written only where the analysis draws one.
+
+    Raises:
+        UsageError: it is to be written and none is drawn.
+    """
+    wanted = [o.format for plan in plans for o in plan if o.format in PICTURES]
+    if wanted and not drawn:
+        raise UsageError(
+            f"there is no picture to write as {wanted[0]}",
+            where="--output",
+            hint="--slice auto draws the basins, --continuation the fixed points over the gain",
+        )
 
 
 def check_writable(path: Path) -> None:
@@ -102,14 +125,16 @@ def check_writable(path: Path) -> None:
         ) from None
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Put `text` at `path`: written beside it first, then renamed, so that no half is ever there.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Put `content` at `path`: written beside it, then renamed, so that no half is ever there.
 
     Raises:
         UsageError: the disk is full, or the folder has changed since it was tried.
     """
     target = _target(path)
-    data = text.encode("utf-8", "backslashreplace")
+    data = content
+    if isinstance(data, str):
+        data = data.encode("utf-8", "backslashreplace")
     try:
         if _is_device(target):
             target.write_bytes(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -39,6 +40,19 @@ def whole(minimum: int) -> Reader:
         if value < minimum:
             raise ValueError(f"must be at least {minimum}, got {value}")
         return value
+
+    return read
+
+
+def number(minimum: float) -> Reader:
+    """A reader of finite numbers from `minimum` on."""
+
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"must be a number, got {value!r}")
+        if not minimum <= value < math.inf:
+            raise ValueError(f"must be a finite number of at least {minimum:g}, got {value}")
+        return float(value)
 
     return read
 
@@ -94,6 +108,14 @@ def _parts(value: object) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def plane(value: object) -> tuple[str, ...]:
+    """What a slice passes through: `auto`, or the ids of three attractors."""
+    parts = _parts(value)
+    if parts != ("auto",) and (len(set(parts)) != 3 or len(parts) != 3 or "auto" in parts):
+        raise ValueError(f"must be auto or three different ids, got {','.join(parts)!r}")
+    return parts
+
+
 def truth(value: object) -> bool:
     """true or false."""
     if not isinstance(value, bool):
@@ -108,6 +130,11 @@ KEYS: tuple[Key, ...] = (
     Key("starts", "starts", whole(1), "1024 is the default; fewer starts give wider intervals"),
     Key("max-steps", "max_steps", whole(1), "2000 is the default"),
     Key("max-period", "max_period", whole(1), "64 is the default; 1 looks for no cycles"),
+    Key("effort", "effort", number(0.0), "1 is the default; 0 searches for no fixed points"),
+    Key("spectrum", "spectrum", truth, "the largest exponent is always there"),
+    Key("continuation", "continuation", truth, "false is the default: it takes its time"),
+    Key("slice", "slice", plane, "for example A,B,C; auto takes the three largest basins"),
+    Key("draws", "draws", whole(1), "1 is the default; more are for specs, which draw weights"),
     Key("samples", "samples", whole(2), "512 is the default; an interval needs at least two"),
     Key("splits", "splits", whole(2), "20 is the default; an interval needs at least two"),
     Key("self-map", "self_map", truth, "leave it out to iterate wherever the shapes agree"),

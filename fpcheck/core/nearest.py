@@ -11,9 +11,16 @@ LISTED = 12  # a list of valid names longer than this helps nobody
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint that names the nearest of `known`, or all of them where none is near and few are."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=LISTED, cutoff=0.5)
     if near:
-        return f"did you mean '{near[0]}'?"
+        return f"did you mean '{min(near, key=lambda other: _difference(name, other))}'?"
     if names and len(names) <= LISTED:
         return f"known: {', '.join(names)}"
     return ""
+
+
+def _difference(name: str, other: str) -> tuple[float, int, str]:
+    """Small for likely misspellings; among equally alike names the letters in place decide."""
+    alike = difflib.SequenceMatcher(None, other, name).ratio()
+    in_place = sum(a == b for a, b in zip(name, other, strict=False))
+    return -alike, -in_place, other

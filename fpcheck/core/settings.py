@@ -23,6 +23,11 @@ class Settings:
     max_period: int = 64  # the longest cycle that is looked for
     atol: float = 1e-12  # converged: max_i |dx_i| / (atol + rtol |x_i|) <= 1
     rtol: float = 1e-9
+    effort: float = 1.0  # multiplies the work of the search for fixed points; 0 leaves it out
+    spectrum: bool = False  # all Lyapunov exponents, not the largest alone
+    continuation: bool = False  # follow the fixed points as the weights are scaled
+    slice: tuple[str, ...] = ()  # ids of the attractors whose plane is drawn; "auto" chooses
+    draws: int = 1  # networks drawn from a spec
     samples: int = 512  # inputs on which the signal is measured
     splits: int = 20  # random splits of the readout
     test_share: float = 0.25  # of the rows, held out in each split

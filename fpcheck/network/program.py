@@ -43,11 +43,12 @@ class DenseLayer:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A skeleton with an operator for every node but the input."""
+    """A skeleton with an operator for every node but the input, and the parameters as stored."""
 
     skeleton: Skeleton
     operators: Mapping[str, Operator]
     chain: tuple[DenseLayer, ...] | None
+    parameters: Mapping[str, NDArray[np.generic]]
 
     @property
     def input_size(self) -> int:
@@ -70,7 +71,7 @@ def compile_program(skeleton: Skeleton, parameters: Mapping[str, NDArray[np.gene
         for node in skeleton.nodes
         if not isinstance(node, Input)
     }
-    return Program(skeleton, operators, _chain(skeleton, parameters))
+    return Program(skeleton, operators, _chain(skeleton, parameters), parameters)
 
 
 def forward(program: Program, x: Array) -> Array:

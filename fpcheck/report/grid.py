@@ -10,14 +10,27 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from fpcheck.core.tables import Bars, Table
+from fpcheck.core.tables import Bars, Picture, Table
 from fpcheck.report.page import GAP, Page
+from fpcheck.report.pictures.blocks import (
+    Run,
+    bottom_ticks,
+    characters,
+    half_blocks,
+    left_ticks,
+    signs_of,
+)
+from fpcheck.report.pictures.palette import Colour, colours, hex_code
 
 BAR = 40  # cells of a whole bar where there is room
 SHORTEST_BAR = 10
 # A column of text is not folded below its longest word, if that is no longer; where the page is
 # too narrow even so, words are broken.
 LONGEST_WORDS = (20, 6)
+# Columns of a picture: beyond the largest it would leave the screen, below the smallest it shows
+# nothing; so much room is left beside it for the legend, where the page has it.
+PICTURE = (24, 72)
+LEGEND = 24
 RULED = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 RULED_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
@@ -119,3 +132,68 @@ def _bar(share: float, room: int, full: str, empty: str) -> str:
     if share < 1.0:
         cells = min(cells, room - 1)
     return full * cells + empty * (room - cells)
+
+
+def draw_picture(page: Page, picture: Picture) -> None:
+    """Add a picture with its axes, and its legend beside it, or below where there is no room."""
+    probe = left_ticks(picture.y, PICTURE[1] // 2).values()
+    gutter = GAP + max(map(cell_len, probe), default=0) + 1
+    room = page.width - gutter
+    beside = room - LEGEND - GAP >= PICTURE[0]
+    columns = min(PICTURE[1], room - LEGEND - GAP if beside else room)
+    drawn = _picture_lines(page, picture, columns)
+    names = left_ticks(picture.y, len(drawn))
+    legend = _legend(page, picture)
+    grid = Grid(box=None, show_header=False, pad_edge=False, padding=(0, GAP, 0, 0))
+    grid.add_column(no_wrap=True)
+    if beside:
+        grid.add_column(overflow="fold")
+    block = Text()
+    for number, line in enumerate(drawn):
+        label = page.plain(names.get(number, ""))
+        block.append(" " * (gutter - 1 - cell_len(label)) + label + " ").append_text(line)
+        block.append("\n")
+    block.append(" " * gutter + page.plain(bottom_ticks(picture.x, columns)))
+    grid.add_row(block, legend) if beside else grid.add_row(block)
+    page.add(grid)
+    page.line(f"x: {picture.x.title}; y: {picture.y.title}", indent=GAP)
+    if not beside:
+        page.add(Padding(legend, (0, 0, 0, GAP), expand=False))
+
+
+def _picture_lines(page: Page, picture: Picture, columns: int) -> list[Text]:
+    if not page.style.colour or page.style.ascii_only:
+        return [
+            Text(line) for line in characters(picture, columns, ascii_only=page.style.ascii_only)
+        ]
+    return [_runs(line) for line in half_blocks(picture, columns)]
+
+
+def _runs(line: Sequence[Run]) -> Text:
+    text = Text()
+    for run in line:
+        text.append(run.text, style=_style(run.ink, run.ground, bold=run.bold))
+    return text
+
+
+def _style(ink: Colour | None, ground: Colour | None, *, bold: bool = False) -> str:
+    words = ["bold"] if bold else []
+    words += [hex_code(ink)] if ink else []
+    words += [f"on {hex_code(ground)}"] if ground else []
+    return " ".join(words)
+
+
+def _legend(page: Page, picture: Picture) -> Grid:
+    """One line a region: its colour or its sign, its name, its text."""
+    legend = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for _ in range(2):
+        legend.add_column(no_wrap=True)
+    legend.add_column(overflow="fold")
+    plain = not page.style.colour or page.style.ascii_only
+    signs = signs_of(picture.regions, ascii_only=page.style.ascii_only)
+    for region, sign, colour in zip(picture.regions, signs, colours(picture.regions), strict=True):
+        if region.kind == "blank":
+            continue
+        swatch = Text(f"[{sign * 2}]") if plain else Text("  ", style=_style(None, colour))
+        legend.add_row(swatch, Text(page.plain(region.name)), Text(page.plain(region.text)))
+    return legend

@@ -32,7 +32,7 @@ class Page:
             file=self._out,
             width=self.width,
             force_terminal=style.colour,
-            color_system="standard" if style.colour else None,
+            color_system="256" if style.colour else None,
             no_color=not style.colour,
             highlight=False,
             markup=False,

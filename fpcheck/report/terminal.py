@@ -12,9 +12,10 @@ from rich.text import Text
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.settings import QUESTIONS
-from fpcheck.core.tables import Column, Note, Panel, Table
+from fpcheck.core.tables import Bars, Column, Note, Panel, Table
 from fpcheck.report import wording
-from fpcheck.report.grid import draw_bars, draw_table
+from fpcheck.report.draws_view import view as draws_view
+from fpcheck.report.grid import draw_bars, draw_picture, draw_table
 from fpcheck.report.page import GAP, Page
 from fpcheck.report.report import findings_of, question_of
 from fpcheck.report.style import Style
@@ -90,6 +91,9 @@ def _questions(page: Page, document: Section, findings: Sequence[Finding]) -> No
         page.blank()
         own = tuple(f for f in findings if question_of(f.code) == question)
         _panel(page, table[question](section, own))
+    if "draws" in document:
+        page.blank()
+        _panel(page, draws_view(document["draws"]))
 
 
 def _skipped_questions(page: Page, document: Section) -> None:
@@ -176,8 +180,10 @@ def _panel(page: Page, panel: Panel) -> None:
             page.line(_title(page, item.title, "", bold=False))
         if isinstance(item, Table):
             draw_table(page, item)
-        else:
+        elif isinstance(item, Bars):
             draw_bars(page, item)
+        else:
+            draw_picture(page, item)
         if item.caption:
             page.line(item.caption, indent=GAP)
 

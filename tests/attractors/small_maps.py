@@ -52,4 +52,5 @@ def total_share(result):
     """What must be 1: every start ends in exactly one way."""
     others = [each.share for each in (result.other_fixed_points, result.other_cycles) if each]
     listed = [each.share for each in (*result.fixed_points, *result.cycles)]
-    return sum(listed) + sum(others) + result.unresolved.share + result.diverged.share
+    rest = (result.aperiodic, result.unresolved, result.diverged)
+    return sum(listed) + sum(others) + sum(each.share for each in rest)

@@ -21,9 +21,9 @@ from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Dense, Input, Skeleton
 
 
-def measured(network, starts, rows=None, monitor=None, seed=0):
-    rng = np.random.default_rng(seed)
-    return measure(network, starts, "N(0, 1)", rows, Settings(), rng, monitor or Monitor())
+def measured(network, starts, rows=None, monitor=None, seed=0, numbers=None):
+    rng, monitor = np.random.default_rng(seed), monitor or Monitor()
+    return measure(network, starts, "N(0, 1)", rows, Settings(), rng, monitor, numbers=numbers)
 
 
 def test_shares_carry_wilsons_interval_and_add_up_to_one():
@@ -98,7 +98,7 @@ def test_rows_of_the_data_are_reported_apart_and_change_no_share():
     # The corners and zero map to themselves; (0.3, 0.3) is carried to a corner.
     assert (data.reproduced, data.stored) == (3, 3)
     names = {point.id: point for point in result.fixed_points}
-    ends = {tuple(names[end.id].point.round(6)): end.rows for end in data.ends}
+    ends = {tuple(names[end.id].point.round(6)): end.rows for end in data.ends if end.rows}
     corner = round(root, 6)
     assert ends == {(corner, corner): 2, (corner, -corner): 1, (0.0, 0.0): 1}
     other = next(p for p in result.fixed_points if p.point[1] < -0.5 and p.point[0] > 0.5)
@@ -166,3 +166,28 @@ def test_a_diverging_linear_map_raises_no_warning_and_lists_nothing_false():
     result = attractors_of(linear([[1.0, 0.0], [0.0, 3.0]], [1.0, 0.0]))  # no fixed point at all
     assert result.diverged.share == 1.0
     assert result.fixed_points == ()
+
+
+def test_the_index_sum_is_of_all_listed_points_whatever_found_them():
+    """tanh of a projection: the one start creeps towards 0, which only the long look finds."""
+    projection = np.eye(8) - 1.0 / 8.0
+    result = attractors_of(one_layer(projection), count=1, effort=0.0)
+    assert len(result.fixed_points) == 1
+    assert result.completeness.index_points == 1
+    assert result.completeness.index_verdict == "not known"
+
+
+def test_rows_are_named_by_their_numbers_in_the_data():
+    rows = np.array([[0.9575040240772687], [3.0]])
+    numbers = np.array([17, 40])
+    data = measured(one_layer([[2.0]]), normal_starts(1), rows, numbers=numbers).maps[0].data
+    assert data.row_numbers == (17, 40)
+    assert [each.row for each in data.most_changed] == [40]
+    assert {each.nearest_row for each in data.ends} == {17}
+
+
+def test_a_slice_that_cannot_be_drawn_does_not_cost_the_report():
+    result = attractors_of(linear([[2.0]], [1.0]), slice=("auto",))
+    assert "no attractor" in result.slice.skipped
+    result = attractors_of(one_layer([[2.0]]), slice=("A", "B", "Q"))
+    assert "'Q'" in result.slice.skipped

@@ -104,14 +104,16 @@ def test_logistic_networks_with_unscaled_cauchy_weights_have_several_attractors_
     assert sum(share > 0.2 for share in cycling) >= 2
 
 
-def test_a_bounded_chaotic_network_is_unresolved_and_no_false_point_is_listed():
+def test_a_chaotic_network_moves_without_end_and_no_false_point_is_listed():
     n = 64
     weight = 2.5 * np.random.default_rng(1).standard_normal((n, n)) / np.sqrt(n)
     result = attractors_of(one_layer(weight), count=64, max_steps=300)
-    assert result.unresolved.share > 0.9
+    assert result.aperiodic.share > 0.9
+    assert result.aperiodic.chaotic == result.aperiodic.starts
+    assert result.aperiodic.lyapunov_low > 0.0
     for point in result.fixed_points:
         assert_allclose(np.tanh(weight @ point.point), point.point, atol=1e-13)
-        assert (point.kind, point.found_by) == ("saddle", "newton")
+        assert (point.kind, point.found_by) == ("saddle", "search")
 
 
 def test_an_expanding_map_diverges_and_its_repelling_point_is_still_found():

@@ -69,7 +69,7 @@ def light_modules() -> list[str]:
     """What must load in a moment: core, report, cli, rules, views and the package itself."""
     names = [dotted(path) for path in MODULES]
     rooms = [n for n in names if n.split(".")[1:2] in (["core"], ["report"], ["cli"])]
-    judges = [n for n in names if n.rpartition(".")[2] in ("rules", "view")]
+    judges = [n for n in names if room(n) == "questions" and n.endswith(("rules", "view"))]
     return ["fpcheck", *rooms, *judges]
 
 

@@ -8,6 +8,7 @@ import pytest
 from fpcheck.core.progress import Monitor
 from fpcheck.core.tables import Table
 from fpcheck.jobs.bench import BenchResult, BenchRow, run_bench
+from fpcheck.jobs.bench.fixed_points import fixed_point_rows
 from fpcheck.jobs.bench.iteration import iteration_races
 from fpcheck.jobs.bench.jacobians import jacobian_races
 from fpcheck.jobs.bench.loading import loading_races
@@ -69,6 +70,14 @@ def test_jacobians_of_all_ways_agree():
 def test_files_read_alike_by_all_ways():
     cases = {race.case.split(",")[0]: answers_of(race) for race in loading_races(quick=True)}
     assert {".npz", ".safetensors"} <= set(cases)
+
+
+def test_every_fixed_point_of_the_bench_is_proved_and_newton_finds_no_other():
+    for row in fixed_point_rows(True, Monitor()):
+        assert row.counts["proved"] == row.counts["found"]
+        assert row.counts["index sum"] == "1"
+        newton, ours_too = row.counts["Newton in Adam's time"].split(", ours too: ")
+        assert newton == ours_too
 
 
 def test_peak_is_a_rate():

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import random
 import re
+import typing
 
 import jsonschema
 import pytest
@@ -80,11 +81,32 @@ def results():
 
     yield "variance_fixed_point", VarianceFixedPoint
     for module in (attractors, summary, readout, signal, weights):
-        for name, kind in vars(module).items():
+        for kind in vars(module).values():
             own = getattr(kind, "__module__", "") == module.__name__
             if own and dataclasses.is_dataclass(kind):
-                words = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-                yield words.removesuffix("_result"), kind
+                yield from described(kind)
+
+
+def described(kind, seen=None):
+    """The class and those that its fields hold, each with the name of its definition."""
+    seen = set() if seen is None else seen
+    if kind in seen:
+        return
+    seen.add(kind)
+    words = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+    yield words.removesuffix("_result"), kind
+    for hint in typing.get_type_hints(kind).values():
+        for part in parts_of(hint):
+            # The other questions' parts stand in definitions of other names.
+            if dataclasses.is_dataclass(part) and part.__module__.startswith("fpcheck.attractors"):
+                yield from described(part, seen)
+
+
+def parts_of(hint):
+    """A type and those that it is made of."""
+    yield hint
+    for part in typing.get_args(hint):
+        yield from parts_of(part)
 
 
 def test_every_field_of_every_result_stands_in_the_schema():

@@ -25,14 +25,17 @@ def _table(group: str, rows: list[BenchRow]) -> Table:
     peers = list(dict.fromkeys(peer for row in rows for peer in row.ratios))
     counted = any(row.gflops is not None for row in rows)
     columns = [Column("case", "left"), Column(OURS)] + [Column(peer) for peer in peers]
+    found = list(dict.fromkeys(name for row in rows for name in row.counts))
+    columns += [Column(name) for name in found]
     if counted:
         columns += [Column("GFLOP/s", priority=1), Column("of peak")]
-    return Table(group, tuple(columns), tuple(_cells(row, peers, counted) for row in rows))
+    return Table(group, tuple(columns), tuple(_cells(row, peers, found, counted) for row in rows))
 
 
-def _cells(row: BenchRow, peers: list[str], counted: bool) -> tuple[str, ...]:
+def _cells(row: BenchRow, peers: list[str], found: list[str], counted: bool) -> tuple[str, ...]:
     ratios = [f"x{row.ratios[peer]:.2f}" if peer in row.ratios else "-" for peer in peers]
     cells = [row.case, _seconds(row.seconds[OURS]), *ratios]
+    cells += [row.counts.get(name, "-") for name in found]
     if counted:
         cells.append("-" if row.gflops is None else f"{row.gflops:.1f}")
         cells.append("-" if row.peak_share is None else f"{100 * row.peak_share:.0f}%")

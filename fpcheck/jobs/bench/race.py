@@ -41,7 +41,8 @@ class BenchRow:
     """What a race came to.
 
     seconds: the median of each way; ratios: a peer's seconds over ours, above 1 where we are
-    faster; gflops: our rate and peak_share its share of the measured product rate, if counted.
+    faster; gflops: our rate and peak_share its share of the measured product rate, if counted;
+    counts: what each way found, where that is what is compared.
     """
 
     group: str
@@ -51,6 +52,7 @@ class BenchRow:
     gflops: float | None = None
     peak_share: float | None = None
     rounds: int = 0
+    counts: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_race(race: Race[Answer], peak_gflops: float, monitor: Monitor) -> BenchRow:

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from fpcheck.attractors.iterate import available_cores
 from fpcheck.core.progress import Monitor
+from fpcheck.jobs.bench.fixed_points import fixed_point_rows
 from fpcheck.jobs.bench.iteration import iteration_races
 from fpcheck.jobs.bench.jacobians import jacobian_races
 from fpcheck.jobs.bench.loading import loading_races
@@ -26,6 +27,10 @@ SECTIONS: dict[str, Callable[[bool], Iterator[Race[Any]]]] = {
     "jacobian": jacobian_races,
     "load": loading_races,
     "start": starting_races,
+}
+# Sections whose ways do not give one answer and so make their rows themselves.
+COMPARISONS: dict[str, Callable[[bool, Monitor], Iterator[BenchRow]]] = {
+    "fixed points": fixed_point_rows,
 }
 PEAK_SIZE = 1024
 PEAK_ROUNDS = 5
@@ -59,12 +64,15 @@ def run_bench(monitor: Monitor, quick: bool = False) -> BenchResult:
     """
     rows: list[BenchRow] = []
     with threadpool_limits(1, user_api="blas"):
-        monitor.report("measuring the product rate", 0, len(SECTIONS))
+        sections = len(SECTIONS) + len(COMPARISONS)
+        monitor.report("measuring the product rate", 0, sections)
         peak = gemm_peak()
         for done, (name, races) in enumerate(SECTIONS.items()):
-            monitor.report(f"bench: {name}", done, len(SECTIONS))
+            monitor.report(f"bench: {name}", done, sections)
             rows += [run_race(race, peak, monitor) for race in races(quick)]
-    monitor.report("bench", len(SECTIONS), len(SECTIONS))
+        for compare in COMPARISONS.values():
+            rows += compare(quick, monitor)
+    monitor.report("bench", sections, sections)
     return BenchResult(tuple(rows), peak, _processor(), available_cores(), _versions(), quick)
 
 

@@ -1,0 +1,59 @@
+"""The pictures of a report: its slices, and its diagrams over the gain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from fpcheck.attractors.basins.view import picture as slice_picture
+from fpcheck.attractors.gain_view import diagram, has_diagram
+from fpcheck.core.errors import UsageError
+from fpcheck.core.plain import Section
+from fpcheck.core.tables import Picture
+
+
+def pictures_of(document: Section) -> tuple[Picture, ...]:
+    """Every map's slice, then every map's diagram of the fixed points over the gain.
+
+    Raises:
+        UsageError: the report has none.
+    """
+    found = (*_slices(document), *_diagrams(document))
+    if not found:
+        raise UsageError(
+            f"the report on {document['subject']['name']} holds no picture",
+            where="--output",
+            hint="fpcheck analyze MODEL --slice auto, or --continuation, draws one",
+        )
+    return found
+
+
+def write_picture(document: Section, form: str) -> str | bytes:
+    """The report's pictures as a file of the format `form`: html all, png and svg the first."""
+    from fpcheck.report.pictures import write_page, write_png, write_svg
+
+    found = pictures_of(document)
+    if form == "png":
+        return write_png(found[0])
+    if form == "svg":
+        return write_svg(found[0])
+    return write_page(found, heading=str(document["subject"]["name"]))
+
+
+def _slices(document: Section) -> Iterator[Picture]:
+    maps = document["attractors"].get("maps", ())
+    for one in maps:
+        if one.get("slice") and "skipped" not in one["slice"]:
+            yield _named(slice_picture(one["slice"]), one, maps)
+
+
+def _diagrams(document: Section) -> Iterator[Picture]:
+    maps = document["attractors"].get("maps", ())
+    for one in maps:
+        if one.get("continuation") and has_diagram(one["continuation"]):
+            yield _named(diagram(one["continuation"]), one, maps)
+
+
+def _named(picture: Picture, one: Section, maps: list[Section]) -> Picture:
+    """The picture with the name of its map, where there are several."""
+    return picture if len(maps) < 2 else replace(picture, title=f"{picture.title}: {one['name']}")
