@@ -17,7 +17,7 @@ from fpcheck.attractors.basins.spacing import (
     row_spacing,
 )
 from fpcheck.attractors.basins.traps import ELSEWHERE, Labels, Trap
-from fpcheck.attractors.discover import DIVERGED, UNRESOLVED
+from fpcheck.attractors.discover import DIVERGED, UNRESOLVED, distance_to
 from fpcheck.attractors.selfmap import Array, image
 from fpcheck.core.findings import Status
 from fpcheck.network.program import Program
@@ -148,14 +148,6 @@ def memory(
     )
 
 
-def distances_to(trap: Trap, states: Array) -> Array:
-    """The 2-norm distance of every state to the nearest point of the trap's orbit. -> (k,)."""
-    nearest = np.full(len(states), np.inf)
-    for point in trap.found.points:
-        np.minimum(nearest, np.linalg.norm(states - point, axis=1), out=nearest)
-    return nearest
-
-
 def _changes(program: Program, rows: Array) -> Array:
     """|f(x) - x| / |x| of every row: a row of zeros that is moved at all changes without bound."""
     lengths = np.linalg.norm(rows, axis=1)
@@ -170,7 +162,7 @@ def _own_distances(rows: Array, labels: Labels, traps: Sequence[Trap]) -> Array:
     distances = np.full(len(rows), np.inf)
     for index in np.unique(labels[labels >= 0]):
         mine = labels == index
-        distances[mine] = distances_to(traps[index], rows[mine])
+        distances[mine] = distance_to(traps[index].found, rows[mine])
     return distances
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.attractors.basins.attribute import attribute
-from fpcheck.attractors.basins.memory import REPRODUCED, distances_to
+from fpcheck.attractors.basins.memory import REPRODUCED
 from fpcheck.attractors.basins.traps import ELSEWHERE, Labels, Trap
-from fpcheck.attractors.discover import DIVERGED, UNRESOLVED
+from fpcheck.attractors.discover import DIVERGED, UNRESOLVED, distance_to
 from fpcheck.attractors.selfmap import Array
 from fpcheck.core.findings import Status
 from fpcheck.core.intervals import wilson
@@ -179,7 +179,7 @@ def _restored(ends: Labels, clean: Array, traps: Sequence[Trap]) -> NDArray[np.b
     for index in np.unique(ends[ends >= 0]):
         if traps[index].found.period == 1:
             mine = ends == index
-            near[mine] = distances_to(traps[index], clean[mine]) <= reach[mine]
+            near[mine] = distance_to(traps[index].found, clean[mine]) <= reach[mine]
     return near
 
 
