@@ -44,7 +44,7 @@ ROOM = 2**26  # bytes that reading any file may take, beside RATIO times its siz
 RATIO = 2 * MAX_RATIO  # an archive's or a chunk's deflate, read and converted
 ADDRESSES = 2**31  # bytes of address space beyond the present ones: more is a MemoryError
 CORPUS = 2**27  # bytes of mutants kept
-SLOW = 0.5  # seconds; slower mutants are judged but not kept
+SLOW = 0.5  # seconds; slower mutants are judged but not kept (none of a short run is)
 
 
 class TooSlowError(BaseException):
@@ -92,7 +92,7 @@ class Finding:
     parts: Parts
 
 
-Kept = tuple[float, Parts]  # with the seconds that it took
+Kept = tuple[int, Parts]  # with the steps that it took: seconds would choose anew in every run
 
 
 @dataclass
@@ -128,7 +128,7 @@ class Fuzz:
         self.guarded = False
         files = [file for pattern in patterns for file in sorted(FOLDER.glob(pattern))]
         files += sorted(seeds.iterdir()) if seeds else []
-        self.seeds = [(0.0, parts) for parts in (*map(parts_of, files), *built(name, folder))]
+        self.seeds = [(0, parts) for parts in (*map(parts_of, files), *built(name, folder))]
 
     def work(self, files: int | None, seconds: float) -> Run:
         """The run after that many mutants or seconds."""
@@ -152,15 +152,15 @@ class Fuzz:
         corpus = self.seeds if kind < 0.2 else corpus[-32:] if kind < 0.5 else corpus
         return min(rng.choice(corpus), rng.choice(corpus), key=itemgetter(0))[1]
 
-    def consider(self, parts: Parts) -> float:
-        """The seconds that it took to read the file, which is kept where it shows something new."""
+    def consider(self, parts: Parts) -> int:
+        """The steps that it took to read the file, which is kept where it shows something new."""
         run = self.run
         start = time.process_time()
         outcome, finding = self.outcome(parts)
         took = time.process_time() - start
         run.outcomes[outcome] += 1
         run.slowest = max(run.slowest, took)
-        features = self.trace.features
+        features, steps = self.trace.features, self.trace.steps
         if finding is not None:
             if finding.key not in run.findings:
                 run.findings[finding.key] = self.smaller(finding)
@@ -168,8 +168,8 @@ class Fuzz:
             run.seen |= features
             run.lines |= self.trace.lines
             run.kept += sum(map(len, parts.values()))
-            run.corpus[outcome != "read"].append((took, parts))
-        return took
+            run.corpus[outcome != "read"].append((steps, parts))
+        return steps
 
     def outcome(self, parts: Parts) -> tuple[str, Finding | None]:
         """What became of the file, and the finding if that is one."""

@@ -39,6 +39,11 @@ class Trace:
         return {hash((step, count.bit_length())) for step, count in self.counts.items()}
 
     @property
+    def steps(self) -> int:
+        """How many there were."""
+        return sum(self.counts.values())
+
+    @property
     def lines(self) -> Features:
         """One number a line."""
         return {step & 0xFFFF_FFFF for step in self.counts}
@@ -47,7 +52,8 @@ class Trace:
         code = frame.f_code
         name = self.names.get(code)
         if name is None:
-            followed = code.co_filename.startswith(ROOM)
+            # A module's own lines run once a process, in whichever test imports it first.
+            followed = code.co_filename.startswith(ROOM) and code.co_name != "<module>"
             # The same number in every process: coverage of another one can be joined to this.
             place = f"{code.co_filename[len(ROOM) :]}:{code.co_firstlineno}"
             name = (zlib.crc32(place.encode()) % 2**18 + 1) << 14 if followed else 0
