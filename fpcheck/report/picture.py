@@ -20,8 +20,9 @@ def pictures_of(document: Section) -> tuple[Picture, ...]:
     """
     found = (*_slices(document), *_diagrams(document))
     if not found:
+        why = _why_none(document["attractors"])
         raise UsageError(
-            f"the report on {document['subject']['name']} holds no picture",
+            f"the report on {document['subject']['name']} holds no picture{why and f': {why}'}",
             where="--output",
             hint="fpcheck analyze MODEL --slice auto, or --continuation, draws one",
         )
@@ -38,6 +39,15 @@ def write_picture(document: Section, form: str) -> str | bytes:
     if form == "svg":
         return write_svg(found[0])
     return write_page(found, heading=str(document["subject"]["name"]))
+
+
+def _why_none(section: Section) -> str:
+    """What the report says of the pictures that were asked for; "" where none was."""
+    if section.get("skipped"):
+        return str(section["skipped"]) if section.get("asked", True) else ""
+    parts = [one[key] for one in section.get("maps", ()) for key in ("slice", "continuation")]
+    told = [str(part["skipped"]) for part in parts if part and part.get("skipped")]
+    return told[0] if told else ""
 
 
 def _slices(document: Section) -> Iterator[Picture]:
