@@ -55,7 +55,8 @@ class Completeness:
     good_turing: the share of the search's finds that would be new, were it to go on; chao1: the
     number of fixed points that it could find in all, from below. Both rest on `hits` finds, of
     which `singletons` were the only one of their point, taken as independent draws; None without
-    any. They say nothing of points that this search never reaches.
+    any. They are not independent: most begin at known points, so that of a cluster that few curves
+    lead to, the estimates say too little. They say nothing of points that are never reached.
     """
 
     index_sum: int | None

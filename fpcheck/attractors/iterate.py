@@ -6,37 +6,44 @@ kernel for all of them (kernels.settle, which states the rules).
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
-from fpcheck.attractors.images import Image, chain_image, pack_chain, program_image
+from fpcheck.attractors.images import (
+    Image,
+    PackedChain,
+    chain_image,
+    pack_chain,
+    program_image,
+)
 from fpcheck.core.errors import UsageError
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.kernels import settle as kernel
 from fpcheck.kernels.chain import LANE_BLOCK, iterate_chain
-from fpcheck.network.program import DenseLayer, Program, dense_chain
+from fpcheck.network.program import Program, dense_chain
 
 Array: TypeAlias = NDArray[np.float64]
 Flag: TypeAlias = NDArray[np.uint8]  # one entry, set to stop
 # What `settle_rows` takes: atol, rtol, noise, bound, max_steps, max_period.
 Rule: TypeAlias = tuple[float, float, float, float, int, int]
-# body(starts, result, stop) iterates one block of starts and writes their ends.
-Body: TypeAlias = Callable[[Array, "Iterated", Flag], None]
 
 # Starts that run side by side. Fixed, never by the number of threads: a product's last bits depend
 # on how many rows it has. At 256 a tanh layer of width 8 takes 14 ns a start, at 128 16, at 64 18.
 LANES = 256
+# Where Python takes every step there are more, since the last few starts of a block take as many
+# steps as all of it; they are still mapped LANES at a time, which stay in the cache.
+STEPPED_LANES = 1024
 # Fewer where states are large, so that an array of them stays below 16 MB.
 BLOCK_ENTRIES = 2**21
 FEWEST_LANES = 8
@@ -107,51 +114,56 @@ def iterate_starts(
     """
     _check(program, starts)
     k, n = starts.shape
-    result = _empty(k, n)
-    body = _body(program, settings)
+    result = empty_ends(k, n)
 
     def run(block: slice, stop: Flag) -> None:
-        _run_block(body, starts[block], _part(result, block), stop)
+        with np.errstate(all="ignore"):  # diverging starts overflow on purpose
+            running = Running(program, starts[block], settings, part(result, block))
+            running.advance(settings.max_steps, stop)
 
-    lanes = max(FEWEST_LANES, min(LANES, BLOCK_ENTRIES // max(n, 1)))
     with hold_blas(program):
+        lanes = lanes_of(program, k, n)
         run_blocks(run, k, lanes, settings.threads, monitor, "iterating starts")
-    return result
-
-
-def iterate_block(program: Program, starts: Array, settings: Settings, stop: Flag) -> Iterated:
-    """`iterate_starts` for one block of starts, in the calling thread; see `hold_blas`."""
-    result = _empty(*starts.shape)
-    _run_block(_body(program, settings), starts, result, stop)
     return result
 
 
 def hold_blas(program: Program) -> AbstractContextManager[object]:
     """A context in which BLAS keeps to one thread, where the iteration uses it at all.
 
-    Looking for the libraries to hold costs a millisecond, which a narrow chain may not take.
+    A narrow chain does not.
     """
-    return nullcontext() if _is_narrow(program) else threadpool_limits(1, user_api="blas")
+    return nullcontext() if _is_narrow(program) else _libraries().limit(limits=1, user_api="blas")
 
 
-def _empty(k: int, n: int) -> Iterated:
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    # Looking for them takes some milliseconds. Steps are taken by NumPy's alone, which is loaded.
+    return ThreadpoolController()
+
+
+def lanes_of(program: Program, k: int, n: int) -> int:
+    """How many of k starts of n entries run side by side, never by the number of cores.
+
+    The number of blocks is even, so that two cores are done at one time; but where Python takes the
+    steps, a half of few starts takes it as long as all of them.
+    """
+    stepped = not _is_narrow(program)
+    room = max(FEWEST_LANES, BLOCK_ENTRIES // max(n, 1))
+    if stepped and k <= min(LANES // 2, room):
+        return max(FEWEST_LANES, k)
+    most = min(STEPPED_LANES if stepped else LANES, room)
+    blocks = 2 * -(-k // (2 * most))
+    return max(FEWEST_LANES, -(-k // max(blocks, 1)))
+
+
+def empty_ends(k: int, n: int) -> Iterated:
+    """Room for the ends of k starts."""
     return Iterated(
         states=np.empty((k, n)),
         fates=np.empty(k, np.int8),
         periods=np.empty(k, np.int32),
         steps=np.empty(k, np.int32),
     )
-
-
-def _body(program: Program, settings: Settings) -> Body:
-    """How blocks of this program's starts are iterated."""
-    chain = dense_chain(program)
-    rule = _rule(settings)
-    if chain is None:
-        return partial(_by_steps, partial(program_image, program), rule)
-    if _is_narrow(program):
-        return partial(_in_one_kernel, chain, rule)
-    return partial(_by_steps, partial(chain_image, chain), rule)
 
 
 def _check(program: Program, starts: Array) -> None:
@@ -219,16 +231,56 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _part(result: Iterated, block: slice) -> Iterated:
+def part(result: Iterated, block: slice) -> Iterated:
+    """Views of the block's ends."""
     return Iterated(
         result.states[block], result.fates[block], result.periods[block], result.steps[block]
     )
 
 
-def _run_block(body: Body, starts: Array, result: Iterated, stop: Flag) -> None:
-    # Diverging starts overflow on purpose; the kernels see to it that none passes for settled.
-    with np.errstate(all="ignore"):
-        body(starts, result, stop)
+class Running:
+    """One block of starts on their way, in the calling thread; see `hold_blas`.
+
+    The ends of those that ended are in `result`, in the order of the starts.
+    """
+
+    def __init__(
+        self, program: Program, starts: Array, settings: Settings, result: Iterated
+    ) -> None:
+        self.count, self.result, self.rule = len(starts), result, _rule(settings)
+        chain, rows = dense_chain(program), min(len(starts), LANES)
+        if chain is not None and _is_narrow(program):
+            self.lanes = _new_lanes(starts, "C")
+            self._advance = functools.partial(_in_one_kernel, pack_chain(chain))
+            return
+        # A lane's entries lie together, as the rows of a product: BLAS takes 32 rows of 1024
+        # entries at twice the rate of 32 columns.
+        self.lanes = _new_lanes(starts, "F")
+        image = program_image(program) if chain is None else chain_image(chain, rows)
+        self._advance = functools.partial(_by_steps, image)
+
+    @property
+    def states(self) -> Array:
+        """The states of the starts that still run. (count, n)"""
+        return self.lanes.x[:, : self.count].T
+
+    def advance(self, steps: int, stop: Flag) -> None:
+        """Take all that still run so many steps on, an odd number made even."""
+        self.count = self._advance(self, steps + steps % 2, stop)
+
+    def leave(self, gone: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Take these of the running starts out, as they are; return which of the block they are.
+
+        gone: (count,). Their states and steps are written into `result`.
+        """
+        lanes, kept = self.lanes, np.flatnonzero(~gone)
+        which: NDArray[np.int64] = lanes.clock[kernel.START, : self.count][gone]
+        self.result.states[which] = self.states[gone]
+        self.result.steps[which] = lanes.clock[kernel.STEP, : self.count][gone]
+        for rows in (lanes.x, lanes.reference, lanes.clock, lanes.gauge):
+            rows[:, : len(kept)] = rows[:, kept]
+        self.count = len(kept)
+        return which
 
 
 def _new_lanes(starts: Array, order: Literal["C", "F"]) -> _Lanes:
@@ -251,32 +303,31 @@ def _new_lanes(starts: Array, order: Literal["C", "F"]) -> _Lanes:
     )
 
 
-def _in_one_kernel(
-    chain: tuple[DenseLayer, ...], rule: Rule, starts: Array, result: Iterated, stop: Flag
-) -> None:
-    packed = pack_chain(chain)
-    lanes = _new_lanes(starts, "C")
+def _in_one_kernel(packed: PackedChain, running: Running, steps: int, stop: Flag) -> int:
+    lanes, result = running.lanes, running.result
     hidden = np.zeros((packed.widest, lanes.x.shape[1]))
-    iterate_chain(
-        packed.table, packed.weights, packed.biases, packed.parameters,
-        lanes.x, lanes.y, lanes.reference, hidden, np.zeros_like(hidden),
-        lanes.clock, lanes.gauge, lanes.attention, len(starts), stop, *rule,
-        result.states, result.fates, result.periods, result.steps, *packed.families,
+    return int(
+        iterate_chain(
+            packed.table, packed.weights, packed.biases, packed.parameters,
+            lanes.x, lanes.y, lanes.reference, hidden, np.zeros_like(hidden),
+            lanes.clock, lanes.gauge, lanes.attention, running.count, steps, stop, *running.rule,
+            result.states, result.fates, result.periods, result.steps, *packed.families,
+        )
     )  # fmt: skip
 
 
-def _by_steps(
-    make_image: Callable[[int], Image], rule: Rule, starts: Array, result: Iterated, stop: Flag
-) -> None:
-    # A lane's entries lie together, as the rows of a product: BLAS takes 32 rows of 1024 entries
-    # at twice the rate of 32 columns.
-    lanes = _new_lanes(starts, "F")
-    x, y, running = lanes.x, lanes.y, len(starts)
-    image = make_image(running)
-    while running and not stop[0]:
-        image(x.T[:running], y.T[:running])
-        running = kernel.settle_rows(
-            x, y, lanes.reference, lanes.clock, lanes.gauge, lanes.attention, running, *rule,
-            result.states, result.fates, result.periods, result.steps,
+def _by_steps(image: Image, running: Running, steps: int, stop: Flag) -> int:
+    lanes, result, count = running.lanes, running.result, running.count
+    x, y = lanes.x, lanes.y
+    for _ in range(steps):
+        if not count or stop[0]:
+            break
+        for begin in range(0, count, LANES):
+            end = min(begin + LANES, count)
+            image(x.T[begin:end], y.T[begin:end])
+        count = kernel.settle_rows(
+            x, y, lanes.reference, lanes.clock, lanes.gauge, lanes.attention, count,
+            *running.rule, result.states, result.fates, result.periods, result.steps,
         )  # fmt: skip
         x, y = y, x
+    return int(count)

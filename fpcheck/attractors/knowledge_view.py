@@ -32,23 +32,25 @@ def _rows(one: Section) -> Iterator[Row]:
     else:
         total = "not known" if known["index_sum"] is None else f"{known['index_sum']:+d} of +1"
         words = known["index_verdict"]
+        if known["index_sum"] == known["index_expected"] and not one["search"].get("flat", True):
+            words = f"{words}; cut short"
         yield ("index sum", total, words, known["index_status"])
     if known["chao1"] is not None:
         low, high = known["chao1_low"], known["chao1_high"]
         yield (
             "reachable points (Chao)",
-            f"{known['chao1']:.0f}",
-            f"95 % {low:.0f} to {high:.0f}, from {known['hits']} finds",
+            f"≥ {known['chao1']:.0f}",
+            f"95% CI {low:.0f}–{high:.0f} if random, {known['hits']} finds",
             known["chao1_status"],
         )
         yield (
             "next find is new (Good-Turing)",
             f"{known['good_turing']:.2%}",
-            f"95 % up to {known['good_turing_high']:.2%}",
+            f"95% CI up to {known['good_turing_high']:.2%}, likewise",
             known["good_turing_status"],
         )
     upper = one["undiscovered_mass_upper"]
-    yield ("starts that end elsewhere", f"≤ {upper:.2%}", "of the law, 95 %", "sampled")
+    yield ("starts that end elsewhere", f"≤ {upper:.2%}", "of the law's mass, 95% bound", "sampled")
 
 
 def _uniqueness(one: Section) -> Iterator[Row]:

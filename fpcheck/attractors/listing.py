@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from fpcheck.attractors.certify import Certificate
 from fpcheck.attractors.discover import DENSE_LIMIT, Discovery
+from fpcheck.attractors.iterate import available_cores
 from fpcheck.attractors.polish import Polished, coordinates
 from fpcheck.attractors.result import Continuum, Cycle, Decay, Eigenvalue, FixedPoint, Others
 from fpcheck.attractors.selfmap import differentiable
@@ -84,12 +86,13 @@ def list_attractors(
     *,
     total: int,
     rng: np.random.Generator,
+    threads: int = 1,
     monitor: Monitor,
 ) -> Listing:
     """Fixed points and cycles, by share and then by coordinates, with their stability.
 
     certificates: of `discovery.found`; extra: what the search found besides; total: the number of
-    the law's starts, which come first in the labels.
+    the law's starts, which come first in the labels; threads: 0 for as many as there are cores.
     """
     found = sorted(
         _entries(discovery, certificates, extra, total),
@@ -98,16 +101,18 @@ def list_attractors(
     limit = listed(program.input_size)
     shown, rest = _shown([entry for entry in found if entry.found.period == 1], limit)
     shown_loops, other_loops = _shown([entry for entry in found if entry.found.period > 1], limit)
-    points, loops = [], []
-    for number, entry in enumerate(shown):
-        monitor.check()
-        monitor.report("stability", number, len(shown))
-        stability = _stability(program, entry.found, rng)
-        points.append(_fixed_point(letters(number), entry, stability, total))
-    for number, entry in enumerate(shown_loops):
-        monitor.check()
-        stability = _stability(program, entry.found, rng)
-        loops.append(_cycle(f"c{number + 1}", entry, stability, total))
+    both = [entry.found for entry in [*shown, *shown_loops]]
+    stabilities = _stabilities(program, both, rng, threads, monitor)
+    points = [
+        _fixed_point(letters(number), entry, stability, total)
+        for number, (entry, stability) in enumerate(zip(shown, stabilities, strict=False))
+    ]
+    loops = [
+        _cycle(f"c{number}", entry, stability, total)
+        for number, (entry, stability) in enumerate(
+            zip(shown_loops, stabilities[len(shown) :], strict=True), start=1
+        )
+    ]
     return Listing(tuple(points), tuple(loops), shown + rest, shown_loops + other_loops)
 
 
@@ -283,6 +288,29 @@ def _decay(stability: Stability) -> Decay:
 
 def _either(proved: int | None, computed: int | None) -> int | None:
     return computed if proved is None else proved
+
+
+def _stabilities(
+    program: Program,
+    found: Sequence[Polished],
+    rng: np.random.Generator,
+    threads: int,
+    monitor: Monitor,
+) -> list[Stability]:
+    """The stability of each, in order: full spectra side by side, what needs chance one by one."""
+
+    def dense(point: Polished) -> Stability | None:
+        monitor.check()
+        with np.errstate(all="ignore"):  # a thread does not inherit it; steep maps overflow
+            return None if point.jacobian is None else _stability(program, point, rng)
+
+    out: list[Stability] = []
+    with ThreadPoolExecutor(threads or available_cores()) as pool:
+        for number, (point, known) in enumerate(zip(found, pool.map(dense, found), strict=True)):
+            monitor.check()
+            monitor.report("stability", number, len(found))
+            out.append(known or _stability(program, point, rng))
+    return out
 
 
 def _stability(program: Program, found: Polished, rng: np.random.Generator) -> Stability:

@@ -104,7 +104,7 @@ def look_for_all(
         said = _completeness(program, region, [*resting, *extra], searches[-1].hits)
     summary = _summary(searches, unconfirmed)
     if nothing_left:
-        summary = replace(summary, stopped="it is proved that there is no other")
+        summary = replace(summary, stopped="it is proved that there is no other", flat=True)
     slow = tuple(point for point in searches[-1].slow_points if math.isfinite(point.speed))
     return Looked(extra, slow, summary, said, complete, region, tuple(searches[-1].hits))
 
@@ -195,6 +195,7 @@ def _summary(searches: Sequence[SearchResult], unconfirmed: int) -> Search:
         dimension=last.dimension,
         work=sum(each.work for each in searches),
         stopped=last.stopped,
+        flat=last.flat,
         odd=last.odd,
         odd_status=last.odd_status,
         methods=methods,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.attractors.assemble import Parts, map_result
-from fpcheck.attractors.continuation import GainMargin, gain_margin
+from fpcheck.attractors.continuation import GainMargin
 from fpcheck.attractors.discover import UNRESOLVED
 from fpcheck.attractors.listing import Listing, list_attractors
 from fpcheck.attractors.long_run import long_run
@@ -81,6 +81,7 @@ def measure(
             search.extra,
             total=len(starts),
             rng=rng,
+            threads=settings.threads,
             monitor=monitor,
         )
         labels, bordered = moving.discovery.labels, not proof.contraction
@@ -143,6 +144,8 @@ def _continuation(
     """How far the weights can be scaled; None where nobody asked."""
     if not settings.continuation:
         return None
+    from fpcheck.attractors.continuation.margin import gain_margin
+
     points = [entry.found for entry in listing.resting[: len(listing.fixed_points)]]
     names = [point.id for point in listing.fixed_points]
     margin = gain_margin(network, points, monitor=monitor, names=names, threads=settings.threads)

@@ -170,7 +170,7 @@ def _judged(points: Array, defect: Array, jac: Array) -> Polished | None:
     if not residual <= max(RESIDUAL_LIMIT * size, 4 * unavoidable):
         return None
     smallest = float(np.linalg.svd(np.eye(len(defect)) - jac, compute_uv=False)[-1])
-    nullity = _nullity(jac)
+    nullity = _nullity(jac, smallest)
     if nullity:
         if residual > DEGENERATE_RESIDUAL * size:
             return None
@@ -182,8 +182,8 @@ def _judged(points: Array, defect: Array, jac: Array) -> Polished | None:
     return Polished(points, residual, error, jac, smallest, nullity)
 
 
-def _nullity(jac: Array) -> int:
-    """In how many directions I - J is singular at rounding level.
+def _nullity(jac: Array, smallest: float) -> int:
+    """In how many directions I - J is singular at rounding level. smallest: its singular value.
 
     Rows and columns are first scaled so that the largest entry of I and |J| in each is 1. Scaling
     makes nothing singular, and without it one long entry would seem to: J = [[0.9, 1000], [0, 0.9]]
@@ -191,6 +191,9 @@ def _nullity(jac: Array) -> int:
     """
     sizes = np.maximum(np.eye(len(jac)), np.abs(jac))
     by_row = sizes.max(axis=1, keepdims=True)
+    # Its scaled entries are at most 2, and scaling divides the smallest value by no more than this.
+    if smallest > 4.0 * len(jac) * DEGENERATE_SIGMA * float(by_row.max()):
+        return 0
     by_column = (sizes / by_row).max(axis=0, keepdims=True)
     sigmas = np.linalg.svd((np.eye(len(jac)) - jac) / by_row / by_column, compute_uv=False)
     return int(np.count_nonzero(sigmas <= DEGENERATE_SIGMA * max(1.0, float(sigmas[0]))))

@@ -8,7 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from fpcheck.attractors.certify import Certificate, certify, same_point
+from fpcheck.attractors.certify import (
+    Certificate,
+    blocks,
+    certify_block,
+    proving,
+    same_point,
+)
 from fpcheck.attractors.iterate import available_cores
 from fpcheck.attractors.polish import Polished, size_of
 from fpcheck.core.progress import Monitor
@@ -24,19 +30,22 @@ def certify_all(
 ) -> tuple[Certificate, ...]:
     """The certificate of every point or cycle, in order."""
 
-    def one(point: Polished) -> Certificate:
-        monitor.check()
-        return certify(program, point)
+    ready = proving(program)
+    parts = blocks(ready, found)
 
-    proofs: list[Certificate] = []
+    def prove(part: list[int]) -> list[Certificate]:
+        monitor.check()
+        return certify_block(ready, [found[index] for index in part])
+
+    proofs: dict[int, Certificate] = {}
     with (
         threadpool_limits(1, user_api="blas"),
         ThreadPoolExecutor(threads or available_cores()) as pool,
     ):
-        for proof in pool.map(one, found):
-            proofs.append(proof)
+        for part, proved in zip(parts, pool.map(prove, parts), strict=True):
+            proofs.update(zip(part, proved, strict=True))
             monitor.report("proving fixed points", len(proofs), len(found))
-    return tuple(proofs)
+    return tuple(proofs[index] for index in range(len(found)))
 
 
 def distinct(

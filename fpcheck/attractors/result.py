@@ -171,15 +171,18 @@ class Search:
     """How the fixed points that no start ends on were looked for.
 
     dimension: of the space that was searched, below n where the network has a narrow layer; work:
-    linear systems solved; stopped: why; odd: f(-x) = -x, so that every point's negative was taken
-    too; methods: points by the method that found them; unconfirmed: points without a certificate
-    that are not listed, as they lie far outside of all starts and rows, or where a complete list
-    has none; discovery: points known after so much work.
+    linear systems solved; stopped: why; flat: because nothing new turned up, and not because points
+    or work were enough: then the list is cut short, where its index sum is +1 if that can be; odd:
+    f(-x) = -x, so that every point's negative was taken too; methods: points by the method that
+    found them; unconfirmed: points without a certificate that are not listed, as they lie far
+    outside of all starts and rows, or where a complete list has none; discovery: points known after
+    so much work.
     """
 
     dimension: int
     work: int
     stopped: str
+    flat: bool
     odd: bool
     odd_status: Status
     methods: Mapping[str, int]

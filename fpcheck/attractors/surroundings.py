@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.attractors.basins.boundary import Boundary, boundary
+from fpcheck.attractors.basins.choice import Cloud, chosen_plane
 from fpcheck.attractors.basins.memory import Memory, memory
 from fpcheck.attractors.basins.restoration import Restoration, restoration
 from fpcheck.attractors.basins.slice import Slice, slice_plane
@@ -17,7 +18,7 @@ from fpcheck.attractors.listing import Entry, Listing
 from fpcheck.attractors.polish import Polished
 from fpcheck.attractors.result import Skipped
 from fpcheck.attractors.selfmap import Array
-from fpcheck.core.errors import UsageError
+from fpcheck.core.errors import DataError, UsageError
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.network.program import Program
@@ -78,7 +79,11 @@ def look_at_basins(
         repaired = restoration(
             program, rows, of_rows, ends.traps, settings=settings, rng=rng, monitor=monitor
         )
-    return Basins(borders, kept, repaired, _slice(program, ends, settings, rng, monitor))
+    cut: Slice | Skipped | None = None
+    if settings.slice:
+        cloud = _cloud(rows, _places(labels[: len(labels) - len(rows)], ends), ends.traps)
+        cut = _slice(program, ends, cloud, settings, rng, monitor)
+    return Basins(borders, kept, repaired, cut)
 
 
 def _places(labels: Labels, ends: _Ends) -> Labels:
@@ -109,22 +114,39 @@ def _ends(listing: Listing) -> _Ends:
     )
 
 
+def _cloud(rows: Array, ended: Labels, traps: list[Trap]) -> Cloud:
+    """What a slice's principal directions are of: the data's rows, else the ends of the starts.
+
+    ended: the index of the trap that each of the law's starts ended on.
+    """
+    if len(rows):
+        return Cloud(rows, np.ones(len(rows)), f"{len(rows)} rows of the data")
+    counts = np.bincount(ended[ended >= 0], minlength=len(traps))
+    weights = [
+        np.full(trap.found.period, counts[i] / trap.found.period) for i, trap in enumerate(traps)
+    ]
+    return Cloud(
+        points=np.concatenate(
+            [np.empty((0, rows.shape[1])), *(trap.found.points for trap in traps)]
+        ),
+        weights=np.concatenate([np.empty(0), *weights]),
+        words=f"the ends of {counts.sum()} starts",
+    )
+
+
 def _slice(
     program: Program,
     ends: _Ends,
+    cloud: Cloud,
     settings: Settings,
     rng: np.random.Generator,
     monitor: Monitor,
-) -> Slice | Skipped | None:
+) -> Slice | Skipped:
     """The slice that was asked for; why there is none, rather than an end of all the other work."""
-    if not settings.slice:
-        return None
-    if not ends.traps:
-        return Skipped("no slice: there is no attractor to draw it through")
     try:
-        return slice_plane(
-            program, ends.traps, settings.slice, ends.saddles, settings=settings, rng=rng,
-            monitor=monitor,
-        )  # fmt: skip
-    except UsageError as error:
+        plane = chosen_plane(program.input_size, ends.traps, cloud, settings, rng)
+    except (UsageError, DataError) as error:
         return Skipped(f"no slice: {error.message}; {error.hint}")
+    return slice_plane(
+        program, ends.traps, plane, ends.saddles, settings=settings, rng=rng, monitor=monitor
+    )

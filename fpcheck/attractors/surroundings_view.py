@@ -55,8 +55,13 @@ def _slice(section: Section, suffix: str) -> Iterable[Item]:
     region = drawn.regions[0]
     yield Note(
         f"{drawn.title}{suffix}: all of the square, {section['x_low']:.3g} to "
-        f"{section['x_high']:.3g} along both axes, ends on {region.name} (numerical)."
+        f"{section['x_high']:.3g} along both axes, ends on {region.name} (numerical). "
+        f"x: {drawn.x.title}; y: {drawn.y.title}; distance (2-norm){_centre(section)}."
     )
+
+
+def _centre(section: Section) -> str:
+    return f" from {section['centre']}" if section.get("centre") else ""
 
 
 def _borders(one: Section, suffix: str) -> Table:

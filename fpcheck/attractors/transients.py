@@ -145,6 +145,9 @@ def _has_decayed(power: Array) -> bool:
     frobenius = float(np.linalg.norm(power))
     if not frobenius <= DECAYED * math.sqrt(len(power)):
         return False
+    longest = power[int(np.argmax(np.einsum("ij,ij->i", power, power)))]
+    if _probed_norm(power, longest / np.linalg.norm(longest))[0] > DECAYED * (1.0 + PROBE_GAIN):
+        return False  # what is found on the way is a norm from below
     return float(np.linalg.norm(power, 2)) <= DECAYED
 
 

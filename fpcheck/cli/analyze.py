@@ -149,8 +149,9 @@ def analyze(
         str | None,
         typer.Option(
             "--slice",
-            metavar="IDS",
-            help="Draw the basins in the plane of three attractors: A,B,C or auto.",
+            metavar="PLANE",
+            help="Draw the basins in a plane: auto or A,B,C (attractors), random, principal "
+            "(of --data, or of where the starts end), or a file of two directions, one a row.",
             rich_help_panel=options.WORK,
         ),
     ] = None,
@@ -266,6 +267,7 @@ def analyze(
     \b
       fpcheck analyze samples/autoencoder.pt --activation tanh
       fpcheck analyze samples/autoencoder.npz --activation tanh -Q attractors
+      fpcheck analyze samples/flip_flop_rnn.safetensors --slice principal
       fpcheck analyze samples/crelu100.toml -f json -o report.json
       fpcheck analyze samples/untrained_*.npz --activation tanh -o 'json={name}.json'
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from fpcheck import __version__
 
@@ -25,7 +28,10 @@ BLAS_THREADS = (
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        _leave(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -40,6 +46,17 @@ def run(arguments: Sequence[str]) -> int:
         return _dispatch(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: taking the interpreter down costs what Ctrl-C was to save, and
+    where it came inside text that Python executes, it ends by the signal, not with the code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # the reader is gone, or the stream is closed
+            stream.flush()
+    atexit._run_exitfuncs()  # a temporary cache of kernels is removed
+    os._exit(code)
 
 
 def _open_closed_streams() -> None:

@@ -71,9 +71,15 @@ def analyze_all(
             continue
         if rows and any(output.path is None for output in plan):
             show("\n")
-        deliver(rendered(report, plan, style), style)
-        codes.append(exit_code(report, settings.fail_on))
         rows.append(index_row(model, report))
+        codes.append(exit_code(report, settings.fail_on))
+        try:
+            deliver(rendered(report, plan, style), style)
+        except FpcheckError as error:
+            if len(models) == 1:
+                raise
+            say_error(error)
+            codes.append(error.exit_code)
         if codes[-1] == 3:
             say("note: nothing that was asked could be judged")
     if len(models) > 1 and any(output.path is None for plan in plans for output in plan):

@@ -21,7 +21,7 @@ from fpcheck.core.errors import UsageError
 from fpcheck.core.keys import BY_NAME, KEYS
 from fpcheck.core.limits import parse_limit
 from fpcheck.core.live_target import names_target
-from fpcheck.core.settings import Settings
+from fpcheck.core.settings import Settings, names_plane_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,21 @@ class Configuration:
         fields: dict[str, Any] = {
             key.field: self.value(key.name).value for key in KEYS if key.field
         }
+        fields["slice"] = self._plane()
         return replace(
             Settings(),
             **fields,
             limits={name: cast("float", s.value) for name, s in self.limits(model).items()},
             levels={code: cast("str", s.value) for code, s in self.levels().items()},
         )
+
+    def _plane(self) -> tuple[str, ...]:
+        """What a slice is laid through; a file is named relative to the file that names it."""
+        for layer in self.layers:
+            if "slice" in layer.values:
+                plane = cast("tuple[str, ...]", layer.values["slice"].value)
+                return (_from_here(layer.folder / plane[0]),) if names_plane_file(plane) else plane
+        return ()
 
     def models(self) -> tuple[str, ...]:
         """The configured models: globs expanded, relative to the current folder where below;

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from fpcheck.core.limits import GATES, check_prefixes
 from fpcheck.core.nearest import did_you_mean
-from fpcheck.core.settings import QUESTIONS, Settings
+from fpcheck.core.settings import PLANE_FILES, PLANES, QUESTIONS, Settings, names_plane_file
 
 # Turns what a file or a flag holds into the value of a setting; ValueError says what is wrong.
 Reader: TypeAlias = Callable[[object], object]
@@ -117,10 +117,20 @@ def _parts(value: object) -> tuple[str, ...]:
 
 
 def plane(value: object) -> tuple[str, ...]:
-    """What a slice passes through: `auto`, or the ids of three attractors."""
+    """What a slice is laid through: a word of PLANES, a file, or the ids of three attractors."""
+    given = texts(value)
+    if names_plane_file(given):
+        return given
     parts = _parts(value)
-    if parts != ("auto",) and (len(set(parts)) != 3 or len(parts) != 3 or "auto" in parts):
-        raise ValueError(f"must be auto or three different ids, got {','.join(parts)!r}")
+    if len(parts) == 1 and parts[0] in PLANES:
+        return parts
+    if len(set(parts)) != 3 or len(parts) != 3 or not set(PLANES).isdisjoint(parts):
+        near = did_you_mean(parts[0], PLANES) if len(parts) == 1 else ""
+        raise ValueError(
+            f"must be {', '.join(PLANES)}, three different ids or a file "
+            f"({', '.join(PLANE_FILES)}), got {','.join(parts)!r}"
+            + (f"; {near}" if near.startswith("did") else "")
+        )
     return parts
 
 
@@ -141,7 +151,7 @@ KEYS: tuple[Key, ...] = (
     Key("effort", "effort", number(0.0), "1 is the default; 0 searches for no fixed points"),
     Key("spectrum", "spectrum", truth, "the largest exponent is always there"),
     Key("continuation", "continuation", truth, "false is the default: it takes its time"),
-    Key("slice", "slice", plane, "for example A,B,C; auto takes the three largest basins"),
+    Key("slice", "slice", plane, "auto takes the three largest basins; or A,B,C; or plane.npy"),
     Key("draws", "draws", whole(1), "1 is the default; more are for specs, which draw weights"),
     Key("samples", "samples", whole(2), "512 is the default; an interval needs at least two"),
     Key("splits", "splits", whole(2), "20 is the default; an interval needs at least two"),

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 # The order in which questions are measured and shown; `weights` is always asked.
 QUESTIONS = ("weights", "signal", "attractors", "readout")
+# What a slice can be laid through, beside three attractors: words, and files of directions.
+PLANES = ("auto", "random", "principal")
+PLANE_FILES = (".npy", ".npz", ".csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Settings:
     effort: float = 1.0  # multiplies the work of the search for fixed points; 0 leaves it out
     spectrum: bool = False  # all Lyapunov exponents, not the largest alone
     continuation: bool = False  # follow the fixed points as the weights are scaled
-    slice: tuple[str, ...] = ()  # ids of the attractors whose plane is drawn; "auto" chooses
+    slice: tuple[str, ...] = ()  # the plane drawn: one of PLANES, a file, or ids of attractors
     draws: int = 1  # networks drawn from a spec
     samples: int = 512  # inputs on which the signal is measured
     splits: int = 20  # random splits of the readout
@@ -40,3 +43,8 @@ class Settings:
     ignore: tuple[str, ...] = ()
     levels: Mapping[str, str] = field(default_factory=dict)  # code -> error|warning|info|off
     fail_on: str = "error"
+
+
+def names_plane_file(plane: tuple[str, ...]) -> bool:
+    """Whether the slice `plane` of Settings is a file of directions."""
+    return len(plane) == 1 and plane[0].lower().endswith(PLANE_FILES)

@@ -18,6 +18,7 @@ STREAM_CODES = {
     "readout": 13,
     "simplicity": 14,
     "escape": 15,
+    "slice": 16,
     "bench": 90,
 }
 

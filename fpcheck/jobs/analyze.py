@@ -13,9 +13,9 @@ from fpcheck import __version__
 from fpcheck.core.errors import UsageError
 from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
-from fpcheck.core.settings import QUESTIONS, Settings
+from fpcheck.core.settings import QUESTIONS, Settings, names_plane_file
 from fpcheck.jobs.cells import check_held, held_input
-from fpcheck.jobs.draws import measure_draws, require_self_maps
+from fpcheck.jobs.planes import check_plane, given_plane
 from fpcheck.jobs.sections import Case, SectionData, measure_sections
 from fpcheck.jobs.timing import Stopwatch
 from fpcheck.network.constant_input import ConstantInput
@@ -74,6 +74,7 @@ def analyze(
     monitor = monitor or Monitor()
     _check_questions(settings)
     _check_draws(model, settings)
+    plane = given_plane(settings)
     watch = Stopwatch()
     # One and two threads of BLAS differ in the last bits: it gets one, and chunks get the cores.
     with threadpool_limits(1, "blas"):
@@ -91,6 +92,7 @@ def analyze(
                 input_shape=input_shape,
             )
             check_held(held, subject)
+            check_plane(plane, subject)
             preprocessing = preprocessing or subject.preprocessing
             rows = None
             if data is not None:
@@ -121,6 +123,8 @@ def _asked(settings: Settings, question: str) -> bool:
 
 def _draws(case: Case, model: object, held: ConstantInput) -> SectionData:
     """How the attractors of many networks of the spec `model` are distributed."""
+    from fpcheck.jobs.draws import measure_draws
+
     path = Path(str(model))
     return as_section(measure_draws(read_spec(path), case.settings, case.monitor, held))
 
@@ -134,6 +138,8 @@ def _check_draws(model: object, settings: Settings) -> None:
     """
     if settings.draws == 1:
         return
+    from fpcheck.jobs.draws import require_self_maps
+
     if not (isinstance(model, str | Path) and Path(model).suffix.lower() == SPEC_SUFFIX):
         name = Path(model).name if isinstance(model, str | Path) else "a live model"
         raise UsageError(
@@ -159,6 +165,8 @@ def _check_questions(settings: Settings) -> None:
 def _settings_block(case: Case, preprocessing: Preprocessing | None) -> SectionData:
     settings = as_section(case.settings)
     del settings["threads"]  # no number depends on it
+    if names_plane_file(case.settings.slice):
+        settings["slice"] = [Path(case.settings.slice[0]).name]
     return {
         **settings,
         "inputs": case.input_law.label,

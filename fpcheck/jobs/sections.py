@@ -25,10 +25,6 @@ from fpcheck.network.layers import Layer, layers
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Conv
 from fpcheck.network.subject import Subject
-from fpcheck.readout.measure import measure as measure_readout
-from fpcheck.signal.measure import block_rows
-from fpcheck.signal.measure import measure as measure_signal
-from fpcheck.weights.late import measure_late
 from fpcheck.weights.measure import measure as measure_weights
 
 Array = NDArray[np.float64]
@@ -100,6 +96,8 @@ def _black_box(case: Case) -> bool:
 
 def _weights(case: Case) -> SectionData:
     if case.subject.late:
+        from fpcheck.weights.late import measure_late
+
         result = measure_late(case.subject.late, case.settings, case.monitor)
     else:
         seen = None if _black_box(case) else case.network
@@ -111,6 +109,8 @@ def _weights(case: Case) -> SectionData:
 
 
 def _signal(case: Case) -> SectionData:
+    from fpcheck.signal.measure import measure as measure_signal
+
     network = _network(case)
     rng = random_stream(case.settings.seed, "signal")
     inputs, source = _inputs(case, case.settings.samples)
@@ -162,6 +162,8 @@ def _attractors(case: Case) -> SectionData:
 def _readout(case: Case) -> SectionData:
     if case.data is None:
         return {"skipped": "there are no data; pass --data FILE"}
+    from fpcheck.readout.measure import measure as measure_readout
+
     rng = random_stream(case.settings.seed, "readout")
     result = measure_readout(
         _network(case),
@@ -202,6 +204,8 @@ def _choose(rows: int, count: int, rng: np.random.Generator) -> NDArray[np.intp]
 
 def _require_room(network: Network, what: str) -> None:
     """Refuse a network whose working copy and one block of rows do not fit into memory."""
+    from fpcheck.signal.measure import block_rows
+
     weights = sum(tensor.size for tensor in network.parameters.values())
     values = sum(math.prod(shape) for shape in network.skeleton.shapes.values())
     windows = max(map(_unfolded, layers(network.skeleton)), default=0)

@@ -28,20 +28,24 @@ LANE_BLOCK = 32
 @kernel
 def iterate_chain(
     table, weights, biases, parameters, x, y, reference, hidden, spare,
-    clock, gauge, attention, running, stop,
+    clock, gauge, attention, running, stretch, stop,
     atol, rtol, noise, bound, max_steps, max_period,
     states, fates, periods, steps,
     exponential, normal, periodic,
 ):  # fmt: skip
-    """Iterate the lanes of x until all have ended or stop[0] is set; return how many still run.
+    """Take the lanes of x so many steps on; return how many still run.
 
+    Less than the stretch where all have ended before, or stop[0] is set. It is even: then what
+    still runs is in x again, which changes places with y in every step.
     table: (layers, 6) int64; weights, biases: all layers' in a row; parameters: (layers, 2);
     x, y, reference: (n, lanes); hidden, spare: (widest, lanes) scratch; the rest: see settle.
     exponential, normal, periodic: 1 where the chain has an activation of that family, else None,
     for which numba leaves the family's code out: only what a network needs is compiled.
     """
     lanes = x.shape[1]
-    while running > 0 and stop[0] == 0:
+    for _ in range(stretch):
+        if running == 0 or stop[0] != 0:
+            break
         columns = min(lanes, (running + LANE_BLOCK - 1) // LANE_BLOCK * LANE_BLOCK)
         source = x
         for layer in range(table.shape[0]):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from numba import njit
+from numba import njit, version_info
 from numba.core import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.runtime import rtsys
 
 from fpcheck.kernels.cache import cache_folder
+
+# Where a kept kernel is known to need nothing but the runtime to be loaded; any other version of
+# numba is left to load it in its own way.
+LOADS_ALONE = version_info.short == (0, 68)
 
 compiled = 0  # how many specialisations this process has compiled rather than loaded
 
@@ -49,7 +54,14 @@ class _KernelCache(FunctionCache):
 
     def load_overload(self, sig, target_context):
         try:
-            return super().load_overload(sig, target_context)
+            if not LOADS_ALONE:
+                return super().load_overload(sig, target_context)
+            # Numba's own refreshes the context first, which imports all that it can compile, SciPy
+            # among it: a quarter of a second for code that is compiled already. What such code
+            # calls is the runtime; a compilation refreshes for itself.
+            rtsys.initialize(target_context)
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
         except Exception:  # whatever unpickling a damaged file may raise
             return None
 

@@ -92,7 +92,7 @@ def _warm_chain(exponential: int | None, normal: int | None, periodic: int | Non
     empty = np.zeros((1, 1))
     chain.iterate_chain(
         table, np.zeros(1), np.zeros(1), np.zeros((1, 2)),
-        x, y, reference, empty, np.zeros((1, 1)), *kept, 0, np.zeros(1, np.uint8),
+        x, y, reference, empty, np.zeros((1, 1)), *kept, 0, 2, np.zeros(1, np.uint8),
         *_RULE, *_ends(), exponential, normal, periodic,
     )  # fmt: skip
 

@@ -34,10 +34,18 @@ SHOWN = 12
 
 def view(section: Section) -> Panel:
     """The panel of `draws`."""
-    caption = f"{section['draws']} networks of the spec, {section['starts']} starts each"
+    caption = (
+        f"{section['draws']} networks of the spec, {section['starts']} starts each; all else in "
+        "this report is of the first"
+    )
     rows = tuple(_row(section[key], words, "g") for key, words in COUNTS)
     rows += tuple(_row(section[key], words, "%") for key, words in SHARES)
-    table = Table("Over the networks", COLUMNS, rows, "means with Student's t interval; sampled")
+    table = Table(
+        "Over the networks",
+        COLUMNS,
+        rows,
+        "means with Student's t interval, and an exact bound where all networks agree; sampled",
+    )
     return Panel(TITLE, caption, (table, _attracting(section), *_notes(section)))
 
 

@@ -21,8 +21,9 @@ def pictures_of(document: Section) -> tuple[Picture, ...]:
     """
     found = (*_slices(document), *_diagrams(document), *readout(document.get("readout", {})))
     if not found:
+        why = _why_none(document["attractors"])
         raise UsageError(
-            f"the report on {document['subject']['name']} holds no picture",
+            f"the report on {document['subject']['name']} holds no picture{why and f': {why}'}",
             where="--output",
             hint="fpcheck analyze MODEL --slice auto, --continuation or --data DATA draws one",
         )
@@ -39,6 +40,15 @@ def write_picture(document: Section, form: str) -> str | bytes:
     if form == "svg":
         return write_svg(found[0])
     return write_page(found, heading=str(document["subject"]["name"]))
+
+
+def _why_none(section: Section) -> str:
+    """What the report says of the pictures that were asked for; "" where none was."""
+    if section.get("skipped"):
+        return str(section["skipped"]) if section.get("asked", True) else ""
+    parts = [one[key] for one in section.get("maps", ()) for key in ("slice", "continuation")]
+    told = [str(part["skipped"]) for part in parts if part and part.get("skipped")]
+    return told[0] if told else ""
 
 
 def _slices(document: Section) -> Iterator[Picture]:

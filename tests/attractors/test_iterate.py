@@ -241,13 +241,13 @@ def test_large_states_run_in_smaller_blocks_with_the_same_ends(body, monkeypatch
     starts = np.random.default_rng(11).normal(size=(50, 6))
     whole = run(program, starts, max_steps=150)
     monkeypatch.setattr(iterate, "BLOCK_ENTRIES", 6 * 10)
-    sizes, run_block = [], iterate._run_block
+    sizes, running = [], iterate.Running
 
-    def counted(body, block, *rest):
+    def counted(program, block, *rest):
         sizes.append(len(block))
-        run_block(body, block, *rest)
+        return running(program, block, *rest)
 
-    monkeypatch.setattr(iterate, "_run_block", counted)
+    monkeypatch.setattr(iterate, "Running", counted)
     parts = run(program, starts, max_steps=150)
     assert len(sizes) > 1
     assert sum(sizes) == 50

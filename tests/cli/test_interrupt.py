@@ -90,6 +90,21 @@ def test_a_long_call_into_a_library_does_not_hold_the_interrupt_back(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_process_ends_with_the_code_though_a_string_of_code_was_interrupted(tmp_path):
+    # Python ends itself by the signal, at its very end, once an interrupt has left an exec().
+    work = """
+    def analyze(model, **_):
+        ready()
+        exec("while True: pass")
+
+    from fpcheck.cli.main import main
+    sys.argv = ["fpcheck", "analyze", "net.npz"]
+    sys.modules["fpcheck.jobs.analyze"] = SimpleNamespace(analyze=analyze)
+    main()
+    """
+    assert interrupted(work, tmp_path) == (130, "", "")
+
+
 REAL = """
 import sys
 from functools import partial

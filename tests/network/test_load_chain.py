@@ -329,3 +329,17 @@ def test_self_map_follows_shapes_and_the_flag(tmp_path):
     assert summarise(other, self_map=True).self_map is False
     reasons = {q.question: q.reason for q in summarise(other).questions}
     assert "[4] and [3]" in reasons["attractors"]
+
+
+def test_the_activation_of_hidden_layers_is_refused_where_there_are_none(tmp_path):
+    path = save(tmp_path, arrays(weight=(4, 4), bias=(4,)))
+    with pytest.raises(UsageError, match=r"model\.npz has one layer, which is the last") as raised:
+        load(path, activation="tanh")
+    assert raised.value.hint == "--output-activation tanh sets it"
+    with pytest.raises(UsageError) as raised:
+        load(path, activation="crelu(1.04, 1.17)")
+    assert raised.value.hint == "--output-activation 'crelu(1.04, 1.17)' sets it"
+    both = load(path, activation="tanh", output_activation="relu")
+    (phi,) = [node.function for node in both.network.skeleton.nodes if isinstance(node, Activation)]
+    assert phi.name == "relu"
+    assert "--activation has no effect on one layer, which is the last" in both.notes

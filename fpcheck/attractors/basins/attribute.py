@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,14 @@ from fpcheck.attractors.basins.traps import (
 )
 from fpcheck.attractors.discover import DIVERGED, UNRESOLVED
 from fpcheck.attractors.iterate import (
-    BLOCK_ENTRIES,
-    FEWEST_LANES,
-    LANES,
     Fate,
     Flag,
+    Iterated,
+    Running,
+    empty_ends,
     hold_blas,
-    iterate_block,
+    lanes_of,
+    part,
     run_blocks,
 )
 from fpcheck.attractors.selfmap import Array
@@ -32,10 +33,10 @@ from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.network.program import Program
 
-# Steps before the first look at the balls, and how much longer each stretch is than the last: a
-# look costs about a step, and a start runs on for a fifth of its steps, on average, after it is in.
+# Steps before the first look at the balls, and the share of the steps taken until the next one: a
+# look costs a quarter of a step, and a start runs on for half a stretch after it is in.
 FIRST_STRETCH = 4
-GROWTH = 1.5
+STRETCH_SHARE = 1.0 / 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,14 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What every block looks at; the result fills up on the way."""
+    """What every block looks at; the result fills up on the way. ends: views of the result."""
 
     program: Program
     traps: Sequence[Trap]
     places: Places
     settings: Settings
     result: Attribution
+    ends: Iterated
 
 
 def attribute(
@@ -73,9 +75,9 @@ def attribute(
 ) -> Attribution:
     """The trap that each start ends on.
 
-    Between looks at the balls the starts run through the ordinary iteration, in stretches that
-    grow: what comes to rest there, or on a cycle, is held against the traps by its residual, as an
-    end of the ordinary iteration is. A stretch as long as a few periods finds their cycles.
+    The starts run through the ordinary iteration, which is halted for looks at the balls: what
+    comes to rest, or on a cycle, is held against the traps by its residual, as an end of the
+    ordinary iteration is.
 
     Args:
         program: a self-map.
@@ -85,59 +87,60 @@ def attribute(
         monitor: progress, and the wish to stop.
     """
     k, n = starts.shape
+    ends = empty_ends(k, n)
     result = Attribution(
         labels=np.full(k, UNRESOLVED, dtype=np.int64),
         steps=np.zeros(k, np.int64),
-        states=np.array(starts, dtype=np.float64, order="C"),
+        states=ends.states,
         absorbed=np.zeros(k, np.bool_),
     )
-    work = _Work(program, traps, places_of(traps, n), settings, result)
-    # Halves of few starts, so that a second core has its share. Never by the number of cores.
-    lanes = max(FEWEST_LANES, min(LANES, BLOCK_ENTRIES // n, -(-k // 2)))
+    work = _Work(program, traps, places_of(traps, n), settings, result, ends)
 
     def run(block: slice, stop: Flag) -> None:
         with np.errstate(all="ignore"):  # diverging starts overflow on purpose
-            _follow(work, np.arange(block.start, block.stop), stop)
+            _follow(work, starts[block], block, stop)
 
     with hold_blas(program):
+        lanes = lanes_of(program, k, n)
         run_blocks(run, k, lanes, settings.threads, monitor, "attributing starts")
+    result.steps[:] = ends.steps
     return result
 
 
-def _follow(work: _Work, running: NDArray[np.intp], stop: Flag) -> None:
+def _follow(work: _Work, starts: Array, block: slice, stop: Flag) -> None:
     """Run these starts until each is labelled or out of steps."""
-    running = _look(work, running)
-    taken, stretch, limit = 0, FIRST_STRETCH, work.settings.max_steps
-    while len(running) and taken < limit and not stop[0]:
-        length = min(stretch, limit - taken)
-        running = _look(work, _run(work, running, length, stop))
-        taken += length
-        stretch = int(GROWTH * stretch)
+    running = Running(work.program, starts, work.settings, part(work.ends, block))
+    labels, absorbed = work.result.labels[block], work.result.absorbed[block]
+    taken = 0
+    while running.count:
+        inside = _caught(work, running.states)
+        held = inside != UNRESOLVED
+        if held.any():
+            which = running.leave(held)
+            labels[which], absorbed[which] = inside[held], True
+        stretch = 2 * int(max(FIRST_STRETCH, STRETCH_SHARE * taken) / 2)
+        running.advance(stretch, stop)
+        taken += stretch
+        if stop[0]:
+            return
+    _told_by_ends(work, running.result, labels, absorbed)
 
 
-def _run(work: _Work, running: NDArray[np.intp], steps: int, stop: Flag) -> NDArray[np.intp]:
-    """Take the running starts on by so many steps; return those that neither rest nor left."""
-    result, settings = work.result, replace(work.settings, max_steps=steps)
-    ended = iterate_block(work.program, result.states[running], settings, stop)
-    if stop[0]:  # what it was doing is not written
-        return running[:0]
-    result.states[running] = ended.states
-    result.steps[running] += ended.steps
-    result.labels[running[ended.fates == Fate.DIVERGED]] = DIVERGED
-    resting = running[(ended.fates == Fate.FIXED_POINT) | (ended.fates == Fate.CYCLE)]
-    result.labels[resting] = settled_on(
-        work.program, work.traps, work.places, result.states[resting], settings
+def _caught(work: _Work, states: Array) -> Labels:
+    return caught(work.program, work.traps, work.places, states)
+
+
+def _told_by_ends(
+    work: _Work, ended: Iterated, labels: Labels, absorbed: NDArray[np.bool_]
+) -> None:
+    """Label the starts that were in no ball when they were looked at, by how they ended."""
+    open_ = np.flatnonzero(~absorbed)
+    fates = ended.fates[open_]
+    labels[open_[fates == Fate.DIVERGED]] = DIVERGED
+    resting = open_[(fates == Fate.FIXED_POINT) | (fates == Fate.CYCLE)]
+    labels[resting] = settled_on(
+        work.program, work.traps, work.places, ended.states[resting], work.settings
     )
-    going: NDArray[np.intp] = running[ended.fates == Fate.UNRESOLVED]
-    return going
-
-
-def _look(work: _Work, running: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Label the running starts that are inside a ball; return the others."""
-    result = work.result
-    labels = caught(work.program, work.traps, work.places, result.states[running])
-    held = labels != UNRESOLVED
-    result.labels[running[held]] = labels[held]
-    result.absorbed[running[held]] = True
-    free: NDArray[np.intp] = running[~held]
-    return free
+    late = open_[fates == Fate.UNRESOLVED]
+    labels[late] = _caught(work, ended.states[late])
+    absorbed[late] = labels[late] != UNRESOLVED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,10 @@ from fpcheck.core.errors import UsageError
 MARGIN = 0.45
 # A point is on the plane if it is this close to it, relative to the plane's width.
 ON_THE_PLANE = 1e-6
-# Half the width around a single attractor, in units of its size, or of 1 at the origin.
+# The width around a single attractor, in units of its size, or of 1 at the origin.
 AROUND_ONE = 2.0
+# Titles of axes: one that nothing fixes, and the second of a space that has one dimension.
+RANDOM, NOWHERE = "along a random direction", "nowhere: a state is one number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Plane:
     """The states origin + x first + y second, x and y between their ends.
 
     origin, first, second: (n,); first and second are orthonormal, so x and y are 2-norm distances.
+    name: what plane it is, as `the plane through A, B and C`; centre: what `origin` is; through:
+    the ids of the attractors that it is laid through.
     """
 
     origin: Array
@@ -36,6 +40,9 @@ class Plane:
     y_high: float
     x_title: str
     y_title: str
+    name: str = "a plane"
+    centre: str = ""
+    through: tuple[str, ...] = ()
 
     def states(self, columns: int, rows: int, cells: NDArray[np.intp]) -> Array:
         """The centres of a grid's cells by their number, the top row first. (c,) -> (c, n)."""
@@ -71,20 +78,38 @@ def plane_through(traps: Sequence[Trap], ids: Sequence[str], rng: np.random.Gene
     chosen = list(traps[:3]) if tuple(ids) == ("auto",) else [_named(traps, name) for name in ids]
     points = [trap.found.point for trap in chosen]
     if not points:
-        raise UsageError("there is no attractor to lay a plane through", hint="leave --slice out")
+        raise UsageError(
+            "there is no attractor to lay a plane through",
+            where="--slice",
+            hint="--slice random needs none",
+        )
     away = [point - points[0] for point in points[1:]]
     titles = [f"from {chosen[0].id} towards {trap.id}" for trap in chosen[1:]]
-    first, second = _orthonormal(away, len(points[0]), rng)
-    titles += ["along a random direction"] * (2 - len(titles))
+    first, second = orthonormal(away, len(points[0]), rng)
+    titles += [RANDOM if unit.any() else NOWHERE for unit in (first, second)[len(titles) :]]
     if len(away) > 1:
         titles[1] = f"across, on the side of {chosen[2].id}"
-    return _framed(points, first, second, titles)
+    names = tuple(trap.id for trap in chosen)
+    return replace(
+        _framed(points, first, second, titles),
+        name=f"the plane through {listed(names)}",
+        centre=names[0],
+        through=names,
+    )
 
 
 def plane_along(
-    origin: Array, directions: tuple[Array, Array], reach: float, titles: tuple[str, str]
+    origin: Array,
+    directions: tuple[Array, Array],
+    reach: float,
+    titles: tuple[str, str],
+    *,
+    name: str = "a plane",
+    centre: str = "",
 ) -> Plane:
     """The plane through a state along two directions, as far as `reach` to every side.
+
+    name, centre: as `Plane` has them.
 
     Raises:
         UsageError: the directions do not span a plane.
@@ -96,7 +121,12 @@ def plane_along(
     if not (size > 0.0 and np.linalg.norm(rest) > ON_THE_PLANE * np.linalg.norm(second)):
         raise UsageError("the two directions of a slice lie on one line")
     across = rest / np.linalg.norm(rest)
-    return Plane(origin, unit, across, -reach, reach, -reach, reach, *titles)
+    return Plane(origin, unit, across, -reach, reach, -reach, reach, *titles, name, centre)
+
+
+def listed(names: Sequence[str]) -> str:
+    """A, B and C."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _named(traps: Sequence[Trap], name: str) -> Trap:
@@ -107,11 +137,11 @@ def _named(traps: Sequence[Trap], name: str) -> Trap:
     raise UsageError(
         f"no attractor has the id '{name}'",
         where="--slice",
-        hint=f"there are: {known}; auto chooses",
+        hint=f"there are: {known}; --slice auto chooses",
     )
 
 
-def _orthonormal(away: list[Array], n: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def orthonormal(away: list[Array], n: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Two orthonormal directions, the given ones first; (0, ..., 0) where the space has one."""
     basis: list[Array] = []
     for wanted in [*away, rng.standard_normal(n), rng.standard_normal(n)]:

@@ -62,6 +62,8 @@ class SliceMark:
 class Slice:
     """Where each cell's centre ends. Shares are of the plane's area, of no law.
 
+    plane, centre: what plane it is, and what state lies at its origin; through: the attractors that
+    were named.
     cells_run: those that were started; the others lie among cells that all end alike.
     rows: one string a row of cells, the top one (largest y) first; shades: likewise, a digit of
     how long it took, on a scale of the logarithm of steps, 0 at fewest_steps and below, 9 at
@@ -69,6 +71,8 @@ class Slice:
     boundary_entropy: in nats, over boxes of entropy_box cells.
     """
 
+    plane: str
+    centre: str
     through: tuple[str, ...]
     columns: int
     height: int
@@ -127,7 +131,7 @@ def slice_plane(
     def ends_of(cells: NDArray[np.intp]) -> tuple[Labels, NDArray[np.int64]]:
         states = plane.states(size, size, cells)
         ends = attribute(program, traps, states, settings, monitor)
-        return ends.labels, ends.steps
+        return ends.labels, ends.steps.astype(np.int64)
 
     grid = labelled_grid(size, ends_of)
     labels, steps = grid.labels.ravel(), grid.steps.ravel()
@@ -135,7 +139,9 @@ def slice_plane(
     entropy = basin_entropy(grid.labels)
     fewest, most = _range(steps[labels != UNRESOLVED])
     return Slice(
-        through=() if isinstance(through, Plane) else _through(traps, through),
+        plane=plane.name,
+        centre=plane.centre,
+        through=plane.through,
         columns=size,
         height=size,
         cells_run=grid.run,
@@ -159,10 +165,6 @@ def slice_plane(
         first=plane.first,
         second=plane.second,
     )
-
-
-def _through(traps: Sequence[Trap], ids: Sequence[str]) -> tuple[str, ...]:
-    return tuple(trap.id for trap in traps[:3]) if tuple(ids) == ("auto",) else tuple(ids)
 
 
 def _symbols(traps: Sequence[Trap], labels: Labels) -> dict[int, str]:

@@ -21,7 +21,11 @@ ELSEWHERE = -3
 # A state this close to a later point of a cycle, in units of the ball's inner radius, is taken
 # round to the point that the ball is about: nearer than that it is almost surely inside then.
 ROUND_TRIP = 4.0
-
+# Beyond this width the singular values of a ball's transform cost more than they save.
+WIDEST_REACH = 256
+# Of |x|^2 + |c|^2, what is lost in |x|^2 + |c|^2 - 2 x . c at any width, with room to spare.
+CANCELLED = 1e-12
+ROUNDING = 1e-6  # far above that of the singular values of a transform of condition 1e8
 # Units of the convergence rule by which a settled state may still move, as its largest entry has
 # it: a return to a reference within one unit is followed by two more that may add to it.
 AT_REST = 10.0
@@ -54,23 +58,48 @@ class Trap:
 class Places:
     """All points of all traps' orbits in one table: what the nearest is looked for in.
 
-    points: (m, n); trap, phase: (m,), whose point it is and which of its orbit.
+    points: (m, n), lengths: (m,), their squares; trap, phase: (m,), whose point it is and which of
+    its orbit; reach: (m,), the distance within which a state may be in the trap's ball, or come
+    into it within a period; -1 where there is no ball.
     """
 
     points: Array
+    lengths: Array
     trap: NDArray[np.intp]
     phase: NDArray[np.intp]
+    reach: Array
+
+
+def trap_of(name: str, found: Polished, ball: AttractingBall | None) -> Trap:
+    """The trap of a proved ball, with its reach: a look at a state beyond it is saved."""
+    if ball is None or len(ball.transform) > WIDEST_REACH:
+        return Trap(name, found, ball)
+    diagonal = ball.transform.ndim == 1
+    sizes = np.abs(ball.transform) if diagonal else np.linalg.svd(ball.transform, compute_uv=False)
+    least = float(sizes.min())
+    reach = ball.radius / least * (1.0 + ROUNDING) if least > 0.0 else math.inf
+    return Trap(name, found, ball, reach=reach)
 
 
 def places_of(traps: Sequence[Trap], n: int) -> Places:
     """The table of all orbits' points."""
-    periods = [trap.found.period for trap in traps]
-    rows = [trap.found.points for trap in traps]
+    rows = [np.empty((0, n)), *(trap.found.points for trap in traps)]
+    at = [(index, p) for index, trap in enumerate(traps) for p in range(trap.found.period)]
+    points = np.concatenate(rows)
     return Places(
-        points=np.concatenate(rows) if rows else np.empty((0, n)),
-        trap=np.repeat(np.arange(len(traps)), periods),
-        phase=np.concatenate([np.arange(p) for p in periods]) if rows else np.empty(0, np.intp),
+        points=points,
+        lengths=np.einsum("ij,ij->i", points, points),
+        trap=np.array([index for index, _ in at], dtype=np.intp),
+        phase=np.array([phase for _, phase in at], dtype=np.intp),
+        reach=np.array([_reach(traps[index], phase) for index, phase in at], dtype=np.float64),
     )
+
+
+def _reach(trap: Trap, phase: int) -> float:
+    ball = trap.near or trap.ball
+    if ball is None:
+        return -1.0
+    return trap.reach if phase == 0 else ROUND_TRIP * ball.inner_radius
 
 
 def nearest_place(places: Places, states: Array) -> tuple[NDArray[np.intp], Array]:
@@ -81,10 +110,24 @@ def nearest_place(places: Places, states: Array) -> tuple[NDArray[np.intp], Arra
     """
     if not len(places.points) or not len(states):
         return np.zeros(len(states), np.intp), np.full(len(states), np.inf)
-    lengths = np.einsum("ij,ij->i", places.points, places.points)
-    nearest = np.argmin(lengths - 2.0 * (states @ places.points.T), axis=1)
+    nearest = np.argmin(places.lengths - 2.0 * (states @ places.points.T), axis=1)
     distances = np.linalg.norm(states - places.points[nearest], axis=1)
     return nearest, np.where(np.isnan(distances), np.inf, distances)
+
+
+def _possible(places: Places, states: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which states may be in a ball, or nearly, and the nearest place to each of those."""
+    if not len(places.points) or not len(states):
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    products = states @ places.points.T
+    nearest = np.argmin(places.lengths - 2.0 * products, axis=1)
+    own = np.einsum("ij,ij->i", states, states)
+    lengths, reach = places.lengths[nearest], places.reach[nearest]
+    squares = own + lengths - 2.0 * products[np.arange(len(states)), nearest]
+    # What the products cancel is given in; a NaN is not near.
+    near = (reach >= 0.0) & (squares <= reach * reach + CANCELLED * (own + lengths))
+    rows = np.flatnonzero(near)
+    return rows, nearest[rows]
 
 
 def caught(program: Program, traps: Sequence[Trap], places: Places, states: Array) -> Labels:
@@ -94,22 +137,16 @@ def caught(program: Program, traps: Sequence[Trap], places: Places, states: Arra
     caught later.
     """
     labels = np.full(len(states), UNRESOLVED, dtype=np.int64)
-    nearest, distances = nearest_place(places, states)
-    if not len(places.points):
-        return labels
+    rows, nearest = _possible(places, states)
     owners, phases = places.trap[nearest], places.phase[nearest]
-    reaches = np.array([trap.reach for trap in traps])
-    possible = (distances <= reaches[owners]) | (phases > 0)
-    for index in np.unique(owners[possible]):
-        ball = traps[index].near or traps[index].ball
+    for index in np.unique(owners):
+        trap = traps[index]
+        ball = trap.near or trap.ball
         if ball is None:
             continue
-        mine = np.flatnonzero(possible & (owners == index))
-        near = distances[mine] <= ROUND_TRIP * ball.inner_radius
-        mine = mine[near | (phases[mine] == 0)]
-        arrived = _at_first_point(program, traps[index].found.period, states[mine], phases[mine])
-        held = inside(ball, traps[index].found.point, arrived)
-        labels[mine[held]] = index
+        mine = owners == index
+        arrived = _at_first_point(program, trap.found.period, states[rows[mine]], phases[mine])
+        labels[rows[mine][inside(ball, trap.found.point, arrived)]] = index
     return labels
 
 

@@ -50,12 +50,10 @@ def _worded(region: Region, section: Section) -> Region:
 
 
 def _title(section: Section) -> str:
-    names = section["through"]
-    return f"Basins in the plane through {_listed(names)}" if names else "Basins in a plane"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if "plane" in section:
+        return f"Basins in {section['plane']}"
+    names = section["through"]  # of a report that an earlier version wrote
+    return f"Basins in the plane through {', '.join(names)}" if names else "Basins in a plane"
 
 
 def _caption(section: Section) -> str:
@@ -63,7 +61,10 @@ def _caption(section: Section) -> str:
     filled = section["columns"] * section["height"] - section["cells_run"]
     if filled:
         cells += f", {filled} of them filled in from neighbours that all end alike"
-    text = f"Axes: distance (2-norm). Shares of this square, of no law; {cells}."
+    centre = f" from {section['centre']}" if section.get("centre") else ""
+    text = f"Axes: distance (2-norm){centre}. Shares of this square, of no law; {cells}."
+    if not section["marks"]:
+        text += " No fixed point lies on this plane, so none is marked."
     if section["basin_entropy"] > 0.0:
         fractal = " (above log 2: a fractal border)" if section["boundary_entropy"] > 0.6931 else ""
         text += (

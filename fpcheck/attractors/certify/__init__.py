@@ -6,6 +6,15 @@ from fpcheck.attractors.certify.certificate import (
     inside,
     same_point,
 )
-from fpcheck.attractors.certify.proof import certify
+from fpcheck.attractors.certify.proof import blocks, certify, certify_block, proving
 
-__all__ = ["AttractingBall", "Certificate", "certify", "inside", "same_point"]
+__all__ = [
+    "AttractingBall",
+    "Certificate",
+    "blocks",
+    "certify",
+    "certify_block",
+    "inside",
+    "proving",
+    "same_point",
+]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpcheck.attractors.certify.norms import lyapunov_norm
+from fpcheck.attractors.certify.norms import lyapunov_bases
 from fpcheck.attractors.selfmap import Array
 from fpcheck.network.enclosure.ball import Ball, matmul, split
 from fpcheck.network.enclosure.matrices import inverse, less_identity, point, two_norm
@@ -56,17 +56,22 @@ def _split_basis(matrix: Array) -> tuple[Array, int] | None:
         cut = np.eye(len(matrix))
         if 0 < stable < len(matrix):
             cut[:stable, stable:] = solve_sylvester(first, -last, -form[:stable, stable:])
-        inner = lyapunov_norm(first, 1.0)
-        outer = lyapunov_norm(np.linalg.inv(last), 1.0)
+        inner = _contracting_basis(first)
+        outer = _contracting_basis(np.linalg.inv(last))
     except (LinAlgError, np.linalg.LinAlgError, ValueError):
         return None
     if inner is None or outer is None:
         return None
     scales = np.zeros_like(cut)
-    scales[:stable, :stable] = inner.axes
-    scales[stable:, stable:] = outer.axes
+    scales[:stable, :stable] = inner
+    scales[stable:, stable:] = outer
     basis = np.ascontiguousarray(rotation @ cut @ scales)
     return (basis, stable) if np.isfinite(basis).all() else None
+
+
+def _contracting_basis(matrix: Array) -> Array | None:
+    rows, axes, _ = lyapunov_bases(matrix[None], np.ones(1))
+    return axes[0] if len(rows) else None
 
 
 def _expansion(matrix: Ball) -> float:

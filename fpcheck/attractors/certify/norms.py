@@ -1,70 +1,93 @@
-"""Norms in which a stable matrix contracts at every step: from Lyapunov's equation."""
+"""Norms in which stable matrices contract at every step: from Lyapunov's equation."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpcheck.attractors.selfmap import Array
-from fpcheck.network.enclosure.ball import matmul
-from fpcheck.network.enclosure.matrices import less_identity, point, two_norm
+from fpcheck.network.enclosure.ball import Ball, matmul, split
+from fpcheck.network.enclosure.matrices import inverted, less_identity, point, two_norms
 
 DOUBLINGS = 40
 NEGLIGIBLE = 1e-18
 SKEWEST = 1e14  # a norm more skew than this is lost in rounding
 
+Rows = NDArray[np.intp]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Norm:
-    """|x| = |A^-1 x|_2. axes: A, (n, n); transform: S near A^-1; gap: above |I - S A|_2, below 1;
-    plain: A = I."""
+class Norms:
+    """|x| = |A^-1 x|_2, one for each of k matrices M.
+
+    axes: A, (k, n, n); transform: S near A^-1; gap: (k,), above |I - S A|_2, below 1; size: (k,),
+    above |S M A|_2; plain: whether A = I in all of them.
+    """
 
     axes: Array
     transform: Array
-    gap: float
-    plain: bool = False
+    gap: Array
+    size: Array
+    plain: bool
 
 
-def plain_norm(n: int) -> Norm:
-    """The 2-norm of n entries; n may be 0."""
-    return Norm(np.eye(n), np.eye(n), 0.0, plain=True)
+def plain_norms(n: int, size: Array) -> Norms:
+    """The 2-norm of n entries, for matrices of these sizes in it."""
+    axes = np.broadcast_to(np.eye(n), (len(size), n, n))
+    return Norms(axes, axes, np.zeros(len(size)), size, plain=True)
 
 
-def lyapunov_norm(matrix: Array, rate: float) -> Norm | None:
-    """A norm in which `matrix` contracts by less than `rate`, if its spectral radius is below it.
+def lyapunov_norms(stack: Ball, rate: Array) -> tuple[Rows, Norms]:
+    """Norms that `lyapunov_bases` give in which the matrices of the balls are proved to contract,
+    and of which they are. stack: (k, n, n)."""
+    rows, axes, transform = lyapunov_bases(stack.mid, rate)
+    gap = two_norms(less_identity(matmul(point(transform), point(axes))), loose=True)
+    turned = matmul(point(transform), matmul(split(stack, rows), point(axes)))
+    size = two_norms(turned)
+    held = np.flatnonzero((gap < 0.5) & (size < 1.0 - gap))
+    norms = Norms(axes[held], transform[held], gap[held], size[held], plain=False)
+    return rows[held], norms
 
-    It is x^T P x with P = sum_k (M^k)^T M^k, M = matrix / rate, so that P - M^T P M = I; by
-    doubling: k squarings give 2^k terms [Smith 1968, SIAM J. Appl. Math. 16].
+
+def lyapunov_bases(stack: Array, rate: Array) -> tuple[Rows, Array, Array]:
+    """(rows, A, S near A^-1): in |A^-1 x|_2 each of these matrices contracts by less than its
+    `rate`; those are left out whose spectral radius is not below it, or too near.
+
+    The square of the norm is x^T P x with P = sum_k (M^k)^T M^k, M = matrix / rate, so that
+    P - M^T P M = I; by doubling: k squarings give 2^k terms [Smith 1968, SIAM J. Appl. Math. 16].
     """
-    if not len(matrix):
-        return plain_norm(0)
-    power = matrix / rate
-    gram = np.eye(len(matrix))
+    power = stack / rate[:, None, None]
+    gram = np.tile(np.eye(stack.shape[-1]), (len(stack), 1, 1))
+    settled = np.zeros(len(stack), dtype=bool)
+    left = np.arange(len(stack))
     for _ in range(DOUBLINGS):
-        step = power.T @ gram @ power
-        gram = gram + step
-        if not np.abs(gram).max() <= SKEWEST:
-            return None
-        if np.abs(step).max(initial=0.0) <= NEGLIGIBLE * np.abs(gram).max(initial=0.0):
-            return _of_gram(gram)
+        step = power.swapaxes(1, 2) @ gram[left] @ power
+        gram[left] += step
+        size = np.abs(gram[left]).max(axis=(1, 2), initial=0.0)
+        small = np.abs(step).max(axis=(1, 2), initial=0.0) <= NEGLIGIBLE * size
+        settled[left] = small & (size <= SKEWEST)
+        going = ~small & (size <= SKEWEST)
+        left, power = left[going], power[going]
+        if not len(left):
+            break
         power = power @ power
-    return None
+    rows = np.flatnonzero(settled)
+    return _of_grams(rows, gram[rows])
 
 
-def _of_gram(gram: Array) -> Norm | None:
-    from scipy.linalg.lapack import dtrtri
-
-    try:
-        transform = np.ascontiguousarray(np.linalg.cholesky(0.5 * (gram + gram.T)).T)
-    except np.linalg.LinAlgError:
-        return None
+def _of_grams(rows: Rows, gram: Array) -> tuple[Rows, Array, Array]:
+    transforms = np.zeros_like(gram)
+    kept = np.ones(len(rows), dtype=bool)
     # One scale for both, so that neither under- nor overflows: the norm's unit is free.
-    transform /= math.sqrt(float(np.abs(np.diagonal(gram)).max()))
-    axes, trouble = dtrtri(transform, lower=0)
-    axes = np.ascontiguousarray(np.triu(axes))
-    if trouble or not np.isfinite(axes).all():
-        return None
-    gap = two_norm(less_identity(matmul(point(transform), point(axes))))
-    return Norm(axes, transform, gap) if gap < 0.5 else None
+    scale = np.sqrt(np.abs(gram.diagonal(axis1=1, axis2=2)).max(axis=1, initial=0.0))
+    for place, (each, unit) in enumerate(zip(gram, scale, strict=True)):
+        try:
+            transforms[place] = np.linalg.cholesky(0.5 * (each + each.T)).T / unit
+        except np.linalg.LinAlgError:
+            kept[place] = False
+            continue
+    axes, regular = inverted(transforms)
+    kept &= regular & np.isfinite(axes).all(axis=(1, 2))
+    return rows[kept], np.triu(axes[kept]), transforms[kept]

@@ -7,104 +7,135 @@ groups of discs that touch no other hold as many as they are [Feingold, Varga 19
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.attractors.selfmap import Array
-from fpcheck.network.enclosure.ball import Ball, U, matmul, minus, widen
-from fpcheck.network.enclosure.matrices import less_identity, max_norm, point, row_sums
+from fpcheck.network.enclosure.ball import Ball, U, matmul, minus, split, widen
+from fpcheck.network.enclosure.matrices import less_identity, point, row_sums
 
 # A matrix with too few eigenvectors has them all where its entries move a little.
 NUDGES = (0.0, 1e-13, 1e-9)
+CLOSE = 1e-3  # the interval's width, relative, below which no other is tried
 NUDGED = 256  # units up to which that is tried: it costs another spectrum
 
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """What is proved: eigenvalues outside the unit circle (None: undecided), and an interval that
-    holds the spectral radius."""
+    """What is proved: eigenvalues outside the unit circle (None: undecided), an interval that
+    holds the spectral radius, and the sign of det(I - M) (None: undecided)."""
 
     unstable: int | None
     low: float
     high: float
+    index_sign: int | None
 
 
 def enclose_spectrum(matrix: Ball) -> Spectrum | None:
-    """The spectrum of every matrix in the ball, (n, n); None where the discs cannot be had."""
-    best: Spectrum | None = None
-    for nudge in NUDGES if len(matrix.mid) <= NUDGED else NUDGES[:1]:
-        found = _by_discs(matrix, _nudged(matrix.mid, nudge))
-        if found is None:
-            continue
-        if best is None or found.high - found.low < best.high - best.low:
-            best = found
-        if best.high - best.low < 1e-3 * best.high:
+    """`enclose_spectra` of one matrix, (n, n)."""
+    return enclose_spectra(matrix.map(lambda x: x[None]))[0]
+
+
+def enclose_spectra(stack: Ball) -> list[Spectrum | None]:
+    """The spectrum of every matrix in each ball, (k, n, n); None where no discs can be had."""
+    out: list[Spectrum | None] = [None] * len(stack.mid)
+    left = np.arange(len(out))
+    for nudge in NUDGES if stack.shape[-1] <= NUDGED else NUDGES[:1]:
+        if not len(left):
             break
-    return best
+        part = split(stack, left)
+        for row, found in zip(left, _by_discs(part, _nudged(part.mid, nudge)), strict=True):
+            if _width(found) < _width(out[row]):
+                out[row] = found
+        left = np.array([row for row in left if not _close(out[row])], dtype=np.intp)
+    return out
 
 
-def _nudged(matrix: Array, nudge: float) -> Array:
-    """`matrix` with every entry moved by about `nudge` of the largest, in no pattern."""
+def _width(spectrum: Spectrum | None) -> float:
+    return math.inf if spectrum is None else spectrum.high - spectrum.low
+
+
+def _close(spectrum: Spectrum | None) -> bool:
+    return spectrum is not None and _width(spectrum) < CLOSE * spectrum.high
+
+
+def _nudged(stack: Array, nudge: float) -> Array:
+    """The matrices with every entry moved by about `nudge` of the largest, in no pattern."""
     if nudge == 0.0:
-        return matrix
-    places = np.arange(matrix.size, dtype=np.float64).reshape(matrix.shape)
-    return np.asarray(matrix + nudge * np.abs(matrix).max() * np.cos(places * places))
+        return stack
+    places = np.arange(stack[0].size, dtype=np.float64).reshape(stack.shape[1:])
+    largest = np.abs(stack).max(axis=(1, 2), keepdims=True)
+    return np.asarray(stack + nudge * largest * np.cos(places * places))
 
 
-def _by_discs(matrix: Ball, near: Array) -> Spectrum | None:
+def _by_discs(stack: Ball, near: Array) -> list[Spectrum | None]:
+    """From the eigenvectors of nearby matrices; one by one where some have none."""
     try:
         eigenvalues, vectors = np.linalg.eig(near)
-        basis, blocks, firsts = _real_basis(eigenvalues, vectors)
+        basis, blocks = _real_basis(eigenvalues, vectors)
         back: Array = np.linalg.inv(basis).astype(np.float64)
     except np.linalg.LinAlgError:
-        return None
-    turned = matmul(point(back), matmul(matrix, point(basis)))
+        if len(near) == 1:
+            return [None]
+        rows = [np.array([row]) for row in range(len(near))]
+        return [_by_discs(split(stack, row), near[row])[0] for row in rows]
+    turned = matmul(point(back), matmul(stack, point(basis)))
     # V^-1 = (I - G)^-1 R with G = I - R V, so V^-1 J V - R J V is the sum of G^k R J V, k >= 1.
     left = less_identity(matmul(point(back), point(basis)))
-    g = max_norm(left)
-    if not g < 1.0:
-        return None
-    sums = row_sums(turned)
+    left_sums, sums = row_sums(left), row_sums(turned)
+    g = left_sums.max(axis=1)
     rest = row_sums(minus(turned, point(blocks)))
-    by_g = (np.abs(left.mid) + left.rad) @ sums
-    tail = row_sums(left) * (g / (1.0 - g) * float(sums.max()))
-    radii = (rest + by_g + tail) * widen(len(sums))
-    return _judged(eigenvalues[firsts], np.add.reduceat(radii, firsts), _sizes(firsts, len(sums)))
+    by_g = ((np.abs(left.mid) + left.rad) @ sums[:, :, None])[:, :, 0]
+    tail = left_sums * (g / (1.0 - g) * sums.max(axis=1))[:, None]
+    radii = (rest + by_g + tail) * widen(sums.shape[1])
+    return [
+        _judged(*each) if contracts else None
+        for contracts, *each in zip(g < 1.0, eigenvalues, radii, strict=True)
+    ]
 
 
 def _real_basis(
     eigenvalues: NDArray[np.complexfloating], vectors: NDArray[np.complexfloating]
-) -> tuple[Array, Array, NDArray[np.intp]]:
-    """(V, the block diagonal matrix, the first row of every block)."""
-    basis = np.ascontiguousarray(vectors.real)
-    blocks = np.diag(eigenvalues.real).astype(np.float64)
-    firsts = np.ones(len(eigenvalues), dtype=bool)
-    for row in np.flatnonzero(eigenvalues.imag > 0):  # its conjugate comes next
-        basis[:, row + 1] = vectors[:, row].imag
-        blocks[row, row + 1] = eigenvalues[row].imag
-        blocks[row + 1, row] = -eigenvalues[row].imag
-        firsts[row + 1] = False
-    return basis, blocks, np.flatnonzero(firsts)
+) -> tuple[Array, Array]:
+    """(V, the block diagonal matrices), (k, n, n) each: a complex pair's first column holds the
+    real part of its vector, its second one the imaginary part of the first's."""
+    second = eigenvalues.imag < 0  # the conjugate of the one before it
+    basis = np.where(second[:, None, :], -vectors.imag, vectors.real)
+    blocks = np.zeros(basis.shape)
+    place = np.arange(basis.shape[-1])
+    blocks[:, place, place] = eigenvalues.real
+    which, row = np.nonzero(second)
+    blocks[which, row - 1, row] = eigenvalues.imag[which, row - 1]
+    blocks[which, row, row - 1] = eigenvalues.imag[which, row]
+    return np.ascontiguousarray(basis), blocks
 
 
-def _sizes(firsts: NDArray[np.intp], n: int) -> NDArray[np.intp]:
-    return np.diff(np.append(firsts, n))
-
-
-def _judged(
-    centres: NDArray[np.complexfloating], radii: Array, sizes: NDArray[np.intp]
-) -> Spectrum | None:
-    """What discs of these radii around the blocks' eigenvalues say. sizes: of the blocks."""
-    moduli = np.abs(centres)
+def _judged(eigenvalues: NDArray[np.complexfloating], radii: Array) -> Spectrum | None:
+    """What discs around the eigenvalues of the blocks say, of the radii of their rows, added up."""
+    firsts = np.flatnonzero(eigenvalues.imag >= 0)
+    sizes = np.diff(np.append(firsts, len(radii)))
+    radii = np.add.reduceat(radii, firsts)
+    moduli = np.abs(eigenvalues[firsts])
     low = np.maximum(moduli * (1.0 - 4 * U) - radii, 0.0) * (1.0 - 4 * U)
     high = (moduli * (1.0 + 4 * U) + radii) * (1.0 + 4 * U)
     if not np.isfinite(high).all():
         return None
     clear = bool(((high < 1.0) | (low > 1.0)).all())
     unstable = int(sizes[low > 1.0].sum()) if clear else None
-    return Spectrum(unstable, _largest_ring(low, high), float(high.max()))
+    sign = _index_sign(eigenvalues[firsts], radii)
+    return Spectrum(unstable, _largest_ring(low, high), float(high.max()), sign)
+
+
+def _index_sign(centres: NDArray[np.complexfloating], radii: Array) -> int | None:
+    """The sign of det(I - M) where 1 is in no disc: it stays the same while the rest E of
+    V^-1 M V = blocks + E shrinks to 0, and a complex pair's block has (1 - a)^2 + b^2 > 0."""
+    if not (np.abs(1.0 - centres) * (1.0 - 8 * U) > radii * (1.0 + 4 * U)).all():
+        return None
+    above = np.count_nonzero((centres.imag == 0) & (centres.real > 1.0))
+    return -1 if above % 2 else 1
 
 
 def _largest_ring(low: Array, high: Array) -> float:

@@ -1,6 +1,5 @@
 """How far a network is from a bifurcation: its fixed points followed as its weights are scaled."""
 
-from fpcheck.attractors.continuation.margin import gain_margin
 from fpcheck.attractors.continuation.result import Branch, Event, GainMargin
 
-__all__ = ["Branch", "Event", "GainMargin", "gain_margin"]
+__all__ = ["Branch", "Event", "GainMargin"]

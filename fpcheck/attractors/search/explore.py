@@ -24,6 +24,8 @@ ROUNDS = 6
 WIDEST_GROUP = 32
 GROUP_ENTRIES = 2**18  # of the matrices of a group
 NOTHING_NEW = "arcs in a row led to nothing new"
+CONTINUUM = "the fixed points seem to form a continuum"
+SINGULAR = "singular points kept turning up"
 # Arcs in a row that led to nothing new, after which the search ends: for one point, and for K of
 # them BARREN + BARREN_EACH K. Fixed points lie in clusters between which few arcs lead: of the 35,
 # 65 and 83 points of three random maps of 64 units, 12 + 6 K missed up to two thirds.
@@ -32,7 +34,13 @@ BARREN = 100
 BARREN_EACH = 8
 # A curve is followed through so many known points in a row, and then left.
 STALE_ARCS = 4
-LEEWAY = 0.25  # of the budget, to come to an index sum of +1
+# The index sum wanders by a few units as points are found. A search whose budget is spent goes on
+# for at most so much of it again, and steers, to end where the sum is +1; or has points enough a
+# little before.
+LEEWAY = 1.0
+SLACK = 1 / 8
+FIRST = 8  # times the first share of work, to come upon a first point
+EACH = 2  # curves side by side for every point that is still wanted
 OPEN_SHARE = 1 / 16  # of the curves begin at states that are no fixed points
 SPARSE_ENTRIES = 3.0  # of a sparse direction, on average
 
@@ -125,11 +133,10 @@ def typical_length(space: Space, places: Array) -> float:
 def _reason_to_stop(work: _Work) -> str:
     registry, points = work.registry, len(work.registry.points)
     if registry.exhausted:
-        return "the fixed points seem to form a continuum"
+        return _exhausted(registry.singular, points)
     if _full(work):
         return f"{points} points are known: more effort may find more"
-    spent = registry.work - work.begun[0]
-    if spent >= _margin(registry) * work.budget.allowed(points - work.begun[1]):
+    if _spent(work):
         return "the budget of work was spent"
     if points == 0:
         return "" if work.frontier.waiting or _flying(work) else "no curve led to a fixed point"
@@ -138,14 +145,27 @@ def _reason_to_stop(work: _Work) -> str:
     return ""
 
 
+def _exhausted(singular: int, points: int) -> str:
+    """What to say of a search that ended for so many singular ones among its points."""
+    return CONTINUUM if 2 * singular > points else SINGULAR
+
+
 def _full(work: _Work) -> bool:
     """Whether as many points are known as were asked for."""
-    return len(work.registry.points) >= _margin(work.registry) * work.budget.points
+    even = work.registry.index_sum == 1
+    return len(work.registry.points) >= (1.0 + (-SLACK if even else LEEWAY)) * work.budget.points
 
 
-def _margin(registry: Registry) -> float:
-    """1, or more: a list that is cut short anyhow is cut where its index sum is +1, if near."""
-    return 1.0 if registry.index_sum == 1 else 1.0 + LEEWAY
+def _spent(work: _Work, leeway: float = LEEWAY) -> bool:
+    """Whether the budget of work is spent."""
+    registry, (begun, known) = work.registry, work.begun
+    if not registry.points:
+        return registry.work - begun >= min(work.budget.most, FIRST * work.budget.share)
+    if not known:  # what it took to come upon the first point tells nothing of the others
+        begun = registry.discovery[0].work
+    allowed = work.budget.allowed(len(registry.points) - known)
+    # A list that is cut short anyhow is cut where its index sum is +1, if that is near.
+    return registry.work - begun >= (1.0 if registry.index_sum == 1 else 1.0 + leeway) * allowed
 
 
 def _enough(registry: Registry) -> int:
@@ -153,6 +173,23 @@ def _enough(registry: Registry) -> int:
     points = len(registry.points)
     arcs = BARREN_ALONE if points == 1 else BARREN + BARREN_EACH * points
     return arcs if registry.index_sum == 1 else 2 * arcs
+
+
+def _surplus(work: _Work) -> int:
+    """The sign of which the search has too many points and must steer away from; 0: of none.
+
+    A curve alternates between points of either sign, so it is from points of the surplus that
+    curves lead to the missing ones. It is time to steer once the search would be cut but for its
+    index sum, or has only room for the missing ones: iteration ends on stable points alone.
+    """
+    registry, points = work.registry, len(work.registry.points)
+    over = registry.index_sum - 1
+    if not over or not points:
+        return 0
+    full = points + abs(over) >= work.budget.points
+    if full or _spent(work, 0.0):
+        return 1 if over > 0 else -1
+    return 0
 
 
 def _flying(work: _Work) -> int:
@@ -172,8 +209,11 @@ class _Curve:
 
 def _fill(work: _Work, lanes: Lanes) -> None:
     """Give idle lanes a curve each, but no more than could be needed to come to an end."""
-    points = len(work.registry.points)
-    needed = max(_enough(work.registry) - work.registry.barren, 1) if points else WIDEST_GROUP
+    registry, points = work.registry, len(work.registry.points)
+    needed = WIDEST_GROUP
+    if points:
+        wanted = max(work.budget.points - points, abs(registry.index_sum - 1))
+        needed = max(min(_enough(registry) - registry.barren, EACH * wanted), 1)
     free = max(0, needed - _flying(work))
     for where in np.flatnonzero(lanes.states == Lane.IDLE)[:free].tolist():
         curve = _next_curve(work)
@@ -202,14 +242,18 @@ def _open_curve(work: _Work, x: Array) -> _Curve | None:
 
 
 def _known_curve(work: _Work) -> _Curve:
-    """A curve from the point that the fewest began at, in one of three kinds of direction.
+    """A curve from the point that the fewest began at (of a surplus), in one of three directions.
 
     c is uniform, or sparse, or (I - J)^-1 of a uniform one, which leans towards where the map
     hardly moves: together they lead further than each alone.
     """
     frontier, rng = work.frontier, work.frontier.rng
     frontier.tried += [0] * (len(work.registry.points) - len(frontier.tried))
-    chosen = int(np.argmin(np.array(frontier.tried) + 0.5 * rng.random(len(frontier.tried))))
+    order = np.array(frontier.tried) + 0.5 * rng.random(len(frontier.tried))
+    surplus = _surplus(work)
+    if surplus in work.registry.signs:
+        order[np.array(work.registry.signs) != surplus] = np.inf
+    chosen = int(np.argmin(order))
     frontier.tried[chosen] += 1
     n, place = work.space.size, work.registry.places[chosen]
     c = rng.standard_normal(n)
@@ -258,7 +302,13 @@ def _collect(work: _Work, lanes: Lanes) -> None:
             registry.barren += 1
         lanes.stale[where] = 0 if new else lanes.stale[where] + 1
         closed = index == lanes.origins[where]
-        if index is None or closed or lanes.stale[where] >= STALE_ARCS:
+        if index is None or closed or lanes.stale[where] >= STALE_ARCS or _astray(work, index):
             lanes.states[where] = Lane.IDLE
         else:
             go_on(lanes, int(where))
+
+
+def _astray(work: _Work, index: int) -> bool:
+    """Whether the next point of a curve that is at this one would add to a surplus."""
+    surplus = _surplus(work)
+    return surplus != 0 and work.registry.signs[index] == -surplus

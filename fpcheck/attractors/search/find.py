@@ -75,9 +75,9 @@ def find_all(
     """The fixed points beyond the known ones, slow points, and what tells how many are missing.
 
     Newton's method from the seeds takes the easy ones. Then curves {x : x - f(x) = s c} are
-    followed from every known point to further ones until the discovery curve is flat or the budget
-    of work is spent; Newton's method on the deflated residual comes last. The search takes place
-    in the network's narrowest layer.
+    followed from every known point to further ones until the discovery curve is flat, and Newton's
+    method on the deflated residual comes last; or until points or work are enough, and then the
+    list is cut where its index sum is +1. The search takes place in the network's narrowest layer.
 
     Args:
         program: a self-map.
@@ -108,7 +108,8 @@ def find_all(
         places = space.lower(states)
         length = typical_length(space, places)
         stopped = explore(space, registry, _frontier(registry, places, rng), length, budget)
-        _deflated(registry, places[-DEFLATED:])
+        if stopped.endswith(NOTHING_NEW):
+            _deflated(registry, places[-DEFLATED:])
         slow = _slow(registry, program, np.concatenate([stuck, _spread(states, SLOW_STARTS)]))
     return _result(registry, resting, slow, stopped, (odd, odd_status))
 
@@ -202,8 +203,6 @@ def _frontier(registry: Registry, places: Array, rng: np.random.Generator) -> Fr
 
 
 def _deflated(registry: Registry, places: Array) -> None:
-    if registry.exhausted or not registry.points:
-        return
     avoid = np.array(registry.places)
     reached = descend(registry.space, places, DEFLATED_STEPS, avoid)
     registry.work += reached.systems

@@ -29,8 +29,9 @@ class Registry:
     """The points of a search; `points` in the network's own states, `places` in the search space.
 
     odd: f(-x) = -x, so that every new point brings its partner; reach: states with larger entries
-    are none; index_sum: of sign det(I - J); singular: how many points are degenerate; barren:
-    findings in a row that were nothing new; stacked: the places as rows, with room to grow.
+    are none; signs: of det(I - J), 0 where singular; index_sum: theirs; singular: how many points
+    are degenerate; barren: findings in a row that were nothing new; stacked: the places as rows,
+    with room to grow.
     """
 
     program: Program
@@ -41,6 +42,7 @@ class Registry:
     monitor: Monitor
     points: list[Polished] = field(default_factory=list)
     places: list[Array] = field(default_factory=list)
+    signs: list[int] = field(default_factory=list)
     hits: list[int] = field(default_factory=list)
     methods: Counter[str] = field(default_factory=Counter)
     discovery: list[Discovery] = field(default_factory=list)
@@ -115,7 +117,8 @@ class Registry:
             self.stacked = more
         self.stacked[len(self.places) - 1] = self.places[-1]
         self.singular += point.degenerate
-        self.index_sum += _index(point)
+        self.signs.append(_index(point))
+        self.index_sum += self.signs[-1]
 
 
 def _index(point: Polished) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpcheck.attractors.search.newton import at_rest
 from fpcheck.attractors.search.result import SlowPoint
@@ -14,6 +15,7 @@ STEPS = 60
 LISTED = 16
 # At a minimum the gradient (I - J)^T (x - f(x)) vanishes: below this share of its bound.
 FLAT = 1e-6
+ENOUGH = 0.01  # of FLAT: the descent ends there
 APART = 1e-4  # two minima nearer than that, relative to their size, are one
 DAMPING_UP, DAMPING_DOWN = 8.0, 0.25
 DAMPING = (1e-12, 1e12)
@@ -47,12 +49,13 @@ def _descend(space: Space, states: Array) -> tuple[Array, int]:
     systems = 0
     for _ in range(STEPS):
         values, jacobians = space.linearised(x[live])
-        going = ~at_rest(x[live], values - x[live]) & np.isfinite(jacobians).all(axis=(1, 2))
-        live = live[going]
+        gaps = x[live] - values
+        slopes = _slopes(jacobians)
+        going = ~at_rest(x[live], gaps) & ~_settled(slopes, gaps)
+        live, gaps = live[going], gaps[going]
         if not live.size:
             break
-        gaps = x[live] - values[going]
-        trial = x[live] - _moves(jacobians[going], gaps, damping[live])
+        trial = x[live] - _moves(slopes[going], gaps, damping[live])
         systems += len(live)
         better = np.linalg.norm(trial - space.image(trial), axis=1) < np.linalg.norm(gaps, axis=1)
         x[live[better]] = trial[better]
@@ -61,13 +64,27 @@ def _descend(space: Space, states: Array) -> tuple[Array, int]:
     return x, systems
 
 
-def _moves(jacobians: Array, gaps: Array, damping: Array) -> Array:
-    """The damped least-squares steps. (k, n, n), (k, n), (k,) -> (k, n)."""
+def _slopes(jacobians: Array) -> Array:
+    """I - J of every state."""
     slopes = np.negative(jacobians)
     diagonal = np.arange(slopes.shape[1])
     slopes[:, diagonal, diagonal] += 1.0
+    return slopes
+
+
+def _settled(slopes: Array, gaps: Array) -> NDArray[np.bool_]:
+    """Whether each state is as near to a minimum as it need be. (k, n, n), (k, n) -> (k,)."""
+    gradients = np.linalg.norm(gaps[:, None, :] @ slopes, axis=(1, 2))
+    bounds = np.maximum(1.0, np.linalg.norm(slopes, axis=(1, 2))) * np.linalg.norm(gaps, axis=1)
+    # Written so that a NaN is settled: no step can be taken from there.
+    return np.asarray(~(gradients > ENOUGH * FLAT * bounds))
+
+
+def _moves(slopes: Array, gaps: Array, damping: Array) -> Array:
+    """The damped least-squares steps. (k, n, n), (k, n), (k,) -> (k, n)."""
     turned = slopes.transpose(0, 2, 1)
     normal = turned @ slopes
+    diagonal = np.arange(slopes.shape[1])
     # I - J is a pure number, singular at the minimum: the damping must not vanish with it.
     normal[:, diagonal, diagonal] += damping[:, None]
     return solve_stack(normal, turned @ gaps[:, :, None])[:, :, 0]

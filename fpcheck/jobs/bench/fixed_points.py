@@ -15,9 +15,9 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.attractors.certify import certify
 from fpcheck.attractors.iterate import available_cores
 from fpcheck.attractors.polish import Polished, polish
+from fpcheck.attractors.proving import certify_all
 from fpcheck.attractors.search import Seeds, find_all
 from fpcheck.core.progress import Monitor
 from fpcheck.core.streams import random_stream
@@ -80,12 +80,12 @@ def _row(
     begin = time.perf_counter()
     found = _ours(drawn, monitor)
     searched = time.perf_counter() - begin
-    proved = sum(certify(drawn.program, point).status == "proved" for point in found)
+    proofs = certify_all(drawn.program, found, 0, monitor)
     ours = time.perf_counter() - begin
     signs = [_index(point, drawn) for point in found]
     counts = {
         "found": f"{len(found)}",
-        "proved": f"{proved}",
+        "proved": f"{sum(proof.proved for proof in proofs)}",
         "index sum": f"{round(float(sum(signs)))}",
     }
     seconds = {OURS: ours}

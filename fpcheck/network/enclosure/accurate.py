@@ -14,19 +14,23 @@ import numpy as np
 
 from fpcheck.network.enclosure.ball import TINY, WIDEN, Array, Ball, U, gamma, sound
 
-MOST_ROWS = 4
+MOST_ROWS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sliced:
     """W = high + low + rest, (in, out), the first two of `bits` bits below each column's size.
 
-    sizes: (out,), powers of two no smaller than any entry of the column.
+    last: low + rest; whole: high + last; absolute: |W|. sizes: (out,), powers of two
+    no smaller than any entry of the column.
     """
 
     high: Array
     low: Array
     rest: Array
+    last: Array
+    whole: Array
+    absolute: Array
     sizes: Array
     bits: int
 
@@ -38,7 +42,8 @@ def sliced(weight_t: Array) -> Sliced:
     sizes = _powers(np.abs(weight_t).max(axis=0, initial=0.0))
     high, left = _cut(weight_t, sizes, bits)
     low, rest = _cut(left, sizes * 2.0**-bits, bits)
-    return Sliced(high, low, rest, sizes, bits)
+    last = low + rest
+    return Sliced(high, low, rest, last, high + last, np.abs(weight_t), sizes, bits)
 
 
 def product(x: Array, weight: Sliced) -> Ball:
@@ -49,8 +54,8 @@ def product(x: Array, weight: Sliced) -> Ball:
     low, rest = _cut(left, sizes * step, weight.bits)
     # Exact: whole multiples of one unit, below 2^53 of them.
     exact = (high @ weight.high, high @ weight.low, low @ weight.high)
-    small = rest @ (weight.high + (weight.low + weight.rest))
-    small += low @ (weight.low + weight.rest) + high @ weight.rest
+    small = rest @ weight.whole
+    small += low @ weight.last + high @ weight.rest
     mid = exact[0] + (exact[1] + (exact[2] + small))
     terms = x.shape[1]
     # Every product that was rounded has a factor step^2 of both sizes, four times at most.

@@ -63,16 +63,23 @@ def _accurate_at_points(plain: Rule, weight_t: Array, shift: Array | None) -> Ru
 
     def value(inputs: Balls) -> Ball:
         (x,) = inputs
-        thin = len(x.mid) <= MOST_ROWS and float(x.rad.max(initial=0.0)) <= THIN
-        if not thin:
+        if len(x.mid) > MOST_ROWS:
+            return plain.value(inputs)
+        thin = x.rad.max(axis=1, initial=0.0) <= THIN
+        if not thin.any():
             return plain.value(inputs)
         if not kept:
             kept.append(sliced(weight_t))
         centre = product(x.mid, kept[0])
         terms = len(weight_t)
-        spread = x.rad @ np.abs(weight_t) * widen(terms) + terms * TINY
+        spread = x.rad @ kept[0].absolute * widen(terms) + terms * TINY
         out = sound(centre.mid, (centre.rad + spread) * WIDEN)
-        return out if shift is None else plus(out, Ball(shift, np.zeros_like(shift)))
+        if shift is not None:
+            out = plus(out, Ball(shift, np.zeros_like(shift)))
+        if thin.all():
+            return out
+        wide, rows = plain.value(inputs), thin[:, None]
+        return Ball(np.where(rows, out.mid, wide.mid), np.where(rows, out.rad, wide.rad))
 
     return Rule(value, plain.tangent)
 

@@ -126,6 +126,6 @@ def tighter(a: Ball, b: Ball) -> Ball:
     return Ball(np.where(first, a.mid, b.mid), np.where(first, a.rad, b.rad))
 
 
-def split(ball: Ball, index: int | slice | tuple[int | slice, ...]) -> Ball:
+def split(ball: Ball, index: int | slice | tuple[int | slice, ...] | NDArray[np.intp]) -> Ball:
     """The balls at `index`."""
     return Ball(ball.mid[index], ball.rad[index])

@@ -18,12 +18,13 @@ def box_reach(tangents: Ball, radius: Array) -> Ball:
     return sound(np.zeros((boxes, *shape)), total.reshape(boxes, *shape))
 
 
-def round_reach(tangents: Ball, radius: float) -> Ball:
-    """A ball around 0 that holds T u for all |u| <= radius in the 2-norm.
+def round_reach(tangents: Ball, radius: Array) -> Ball:
+    """A ball around 0 that holds T u for all |u| <= radius in the 2-norm. radius: (k,).
 
     It is radius times the 2-norm of every row of T: what a box around the round set would give is
     larger by up to sqrt(t).
     """
     sizes = np.abs(tangents.mid) + tangents.rad
     squares = (sizes * sizes).sum(axis=1) * widen(tangents.shape[1]) + TINY
-    return sound(np.zeros_like(squares), radius * np.sqrt(squares) * (1.0 + 8 * U) + TINY)
+    radii = radius.reshape(-1, *(1,) * (squares.ndim - 1))
+    return sound(np.zeros_like(squares), radii * np.sqrt(squares) * (1.0 + 8 * U) + TINY)

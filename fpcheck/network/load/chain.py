@@ -81,6 +81,8 @@ def infer_chain(
         )
     if len(layers) == 1 and output_activation is None:
         notes.append("one layer, taken as linear; --output-activation gives it another activation")
+    if len(layers) == 1 and activation is not None:
+        notes.append("--activation has no effect on one layer, which is the last")
     skeleton = _skeleton(layers, places, activation, output_activation)
     return Chain(skeleton, skeleton, notes=tuple(notes), unused=unused)
 

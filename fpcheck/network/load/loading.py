@@ -23,7 +23,7 @@ from fpcheck.network.load.registry import SPEC_SUFFIX, format_of, stores_graph
 from fpcheck.network.load.spec_cell import bound_cell, draw_cell
 from fpcheck.network.load.weights_file import Weights, read_weights
 from fpcheck.network.network import Network, needed_parameters
-from fpcheck.network.skeleton import Layout
+from fpcheck.network.skeleton import Dense, Layout, Skeleton
 from fpcheck.network.subject import Subject
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ def _inferred(
         output_activation=last,
         layout=layout,
     )
+    if chain.skeleton is not None and hidden is not None and last is None:
+        _check_deep(chain.skeleton, hidden, weights.name)
     network = None
     if chain.skeleton is not None:
         used = {name for _, name, _ in needed_parameters(chain.skeleton)}
@@ -151,6 +153,17 @@ def _inferred(
         notes=(*weights.notes, *found.notes, *chain.notes),
         unused=chain.unused,
     )
+
+
+def _check_deep(skeleton: Skeleton, hidden: ActivationFunction, name: str) -> None:
+    """Raise if there is no hidden layer: its activation would be dropped without a word."""
+    if sum(isinstance(node, Dense) for node in skeleton.nodes) == 1:
+        raise UsageError(
+            f"--activation is of hidden layers, and {name} has one layer, which is the last",
+            where="--activation",
+            hint=f"--output-activation {repr(hidden.label) if hidden.parameters else hidden.label} "
+            "sets it",
+        )
 
 
 def _left_in_file(weights: Weights) -> Subject:

@@ -10,15 +10,38 @@ from pathlib import Path
 from fpcheck.core.errors import ModelFileError
 from fpcheck.network.load.files import ModelFile
 from fpcheck.network.load.graph_file import GraphFile, GraphRequest
-from fpcheck.network.load.keras import keras_contents, keras_graph
 from fpcheck.network.load.npz import npz_contents
-from fpcheck.network.load.onnx import onnx_graph
 from fpcheck.network.load.pytorch import pytorch_contents
 from fpcheck.network.load.safetensors import safetensors_contents
 from fpcheck.network.load.sharded import sharded
-from fpcheck.network.load.skops import skops_graph
 from fpcheck.network.load.stored import Contents
 from fpcheck.network.load.strangers import ADVICE
+
+# What reads a whole graph is large, so it is imported when a file of its format is met.
+
+
+def _keras_contents(file: ModelFile) -> Contents:
+    from fpcheck.network.load.keras import keras_contents
+
+    return keras_contents(file)
+
+
+def _keras_graph(file: ModelFile, request: GraphRequest) -> GraphFile:
+    from fpcheck.network.load.keras import keras_graph
+
+    return keras_graph(file, request)
+
+
+def _onnx_graph(file: ModelFile, request: GraphRequest) -> GraphFile:
+    from fpcheck.network.load.onnx import onnx_graph
+
+    return onnx_graph(file, request)
+
+
+def _skops_graph(file: ModelFile, request: GraphRequest) -> GraphFile:
+    from fpcheck.network.load.skops import skops_graph
+
+    return skops_graph(file, request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +73,10 @@ FORMATS = (
     ),
     Format("pytorch", PYTORCH, pytorch_contents),
     Format("pytorch", (".bin.index.json",), sharded(pytorch_contents, ".bin")),
-    Format("skops", (".skops",), graph=skops_graph),
-    Format("onnx", (".onnx",), graph=onnx_graph),
-    Format("keras", (".weights.h5",), keras_contents),
-    Format("keras", (".keras", ".h5", ".hdf5"), keras_contents, keras_graph),
+    Format("skops", (".skops",), graph=_skops_graph),
+    Format("onnx", (".onnx",), graph=_onnx_graph),
+    Format("keras", (".weights.h5",), _keras_contents),
+    Format("keras", (".keras", ".h5", ".hdf5"), _keras_contents, _keras_graph),
 )
 SPEC_SUFFIX = ".toml"
 

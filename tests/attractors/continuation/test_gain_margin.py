@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from scipy.optimize import brentq
 from small_maps import attractors_of, linear, one_layer
 
-from fpcheck.attractors.continuation import gain_margin
+from fpcheck.attractors.continuation.margin import gain_margin
 from fpcheck.attractors.polish import polish
 from fpcheck.attractors.selfmap import image
 from fpcheck.core.plain import as_section

@@ -10,8 +10,11 @@ from numpy.testing import assert_allclose
 from scipy.optimize import brentq, root
 from searching import chain, index_sum, places, random_map, same_points, searched
 
+from fpcheck.attractors.search.explore import Budget, Frontier, _spent, _Work
 from fpcheck.attractors.search.newton import descend
+from fpcheck.attractors.search.registry import Registry
 from fpcheck.attractors.search.space import whole_space
+from fpcheck.core.progress import Monitor
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Add, Dense, Input, Skeleton
 
@@ -165,6 +168,45 @@ def test_no_effort_finds_nothing_and_says_why():
 
 
 def test_more_points_than_effort_asks_for_end_the_search():
+    # 64 points are enough, an eighth less or twice as many to end at a right index sum.
     result = searched(chain([(1.5 * np.eye(6), np.zeros(6))]), effort=0.2)
     assert "known" in result.stopped
-    assert len(result.found) < 100
+    assert not result.flat
+    assert 56 <= len(result.found) <= 130
+    assert index_sum(result) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_list_that_is_cut_short_is_cut_where_its_index_sum_is_right(seed):
+    result = searched(chain([random_map(64, 3.0, seed)]), effort=0.05, seed=seed)
+    assert "more effort may find more" in result.stopped
+    assert not result.flat
+    assert 9 <= len(result.found) <= 24
+    assert index_sum(result) == 1
+
+
+def test_a_list_of_given_points_of_one_index_is_evened_out():
+    # What iteration ends on is stable: points of index +1, without the saddles between them.
+    program = chain([random_map(64, 3.0, 3)])
+    everything = searched(program, effort=0.1)
+    signs = np.array([np.linalg.slogdet(np.eye(64) - p.jacobian)[0] for p in everything.found])
+    given = [p for p, sign in zip(everything.found, signs, strict=True) if sign > 0]
+    assert len(given) >= 8
+    result = searched(program, given, effort=0.03)
+    found = [np.linalg.slogdet(np.eye(64) - p.jacobian)[0] for p in result.found]
+    assert round(len(given) + sum(found)) == 1
+
+
+def test_what_it_took_to_find_the_first_point_is_not_its_share_of_the_work():
+    program = chain([(0.5 * np.eye(2), np.zeros(2))])
+    space = whole_space(program)
+    registry = Registry(program, space, 1e-12, False, 1e6, Monitor())
+    frontier = Frontier(np.random.default_rng(0), [], np.zeros((1, 2)))
+    work = _Work(space, registry, frontier, (), 1.0, Budget(100, 10_000, 64), (0, 0))
+    registry.work = 700
+    assert not _spent(work)
+    registry.meet(np.zeros(2), "curves")
+    registry.work = 899
+    assert not _spent(work)
+    registry.work = 900
+    assert _spent(work)

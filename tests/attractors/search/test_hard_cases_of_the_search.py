@@ -6,6 +6,8 @@ import numpy as np
 from numpy.testing import assert_allclose
 from searching import chain, places, searched
 
+from fpcheck.attractors.search.explore import _exhausted
+
 
 def test_a_double_root_is_found_once_and_is_degenerate():
     # tanh(x) touches the diagonal at 0, with a triple root.
@@ -25,6 +27,11 @@ def test_a_line_of_fixed_points_is_a_continuum():
     result = searched(chain([(np.diag([1.0, 0.5]), np.zeros(2))], "identity"), starts=64)
     assert "continuum" in result.stopped
     assert_allclose(places(result)[:, 1], 0.0, atol=1e-10)
+
+
+def test_a_continuum_is_said_only_where_most_points_are_singular():
+    assert "continuum" in _exhausted(8, 15)
+    assert _exhausted(8, 16) == "singular points kept turning up"
 
 
 def test_a_map_without_fixed_points_gives_none():

@@ -7,7 +7,7 @@ import pytest
 from flint import acb_mat, arb, arb_mat
 
 from fpcheck.attractors.certify.dichotomy import count_unstable
-from fpcheck.attractors.certify.spectrum import enclose_spectrum
+from fpcheck.attractors.certify.spectrum import enclose_spectra, enclose_spectrum
 from fpcheck.network.enclosure.ball import Ball, matmul
 from fpcheck.network.enclosure.matrices import (
     inverse,
@@ -16,6 +16,7 @@ from fpcheck.network.enclosure.matrices import (
     point,
     positive_definite,
     two_norm,
+    two_norms,
 )
 
 
@@ -133,3 +134,83 @@ def test_an_eigenvalue_within_the_ball_of_the_circle_is_not_counted():
     assert count_unstable(ball) is None
     thin = Ball(matrix, np.full((3, 3), 1e-9))
     assert enclose_spectrum(thin).unstable == count_unstable(thin) == 2
+
+
+def stack_of_every_size(n):
+    """Orthogonal, of rank one, skew, zero, huge, tiny, and two that are not finite."""
+    rng = np.random.default_rng(n)
+    turn = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    line = np.outer(rng.standard_normal(n), rng.standard_normal(n))
+    skew = np.triu(rng.standard_normal((n, n))) * np.exp(3 * rng.standard_normal((n, n)))
+    lost = turn.copy()
+    lost[0, 0] = np.nan
+    return np.array(
+        [turn, line, skew, 0.0 * turn, 1e160 * turn, 1e-160 * line, turn + line, lost, turn / 0.0]
+    )
+
+
+@pytest.mark.parametrize("loose", [False, True])
+@pytest.mark.parametrize("n", [3, 9, 64, 130])
+def test_two_norms_of_a_stack_are_upper_bounds_and_close(n, loose):
+    with np.errstate(all="ignore"):
+        stack = stack_of_every_size(n)
+        bounds = two_norms(point(stack), loose=loose)
+        alone = [two_norm(point(matrix), loose=loose) for matrix in stack]
+    exact = np.array([np.linalg.norm(matrix, 2) for matrix in stack[:7]])
+    assert (bounds[:7] >= exact * (1 - 1e-14)).all()
+    assert np.isinf(bounds[7:]).all()
+    np.testing.assert_allclose(bounds, alone, rtol=1e-9)  # in any company
+    # Powers lose n^(1/32) where all singular values are equal; 1e160 squared is out of range.
+    close = [0, 1, 2, 6]
+    assert (bounds[close] <= exact[close] * (n ** (1 / 32) * 1.05 if loose else 1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-140, 1e140])
+def test_loose_two_norms_hold_in_exact_arithmetic(size):
+    """M x for the leading singular vector, in 200 bits: no bound may be below it."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        matrix = size * rng.standard_normal((12, 10)) * np.exp(2 * rng.standard_normal(10))
+        vector = np.linalg.svd(matrix / size)[2][0]
+        x = arb_mat(10, 1, [float(each) for each in vector])
+        image = arb_mat(12, 10, [float(each) for each in matrix.ravel()]) * x
+        ratio = sum((e * e for e in image.entries()), arb(0)) / sum(
+            (e * e for e in x.entries()), arb(0)
+        )
+        assert not ratio.sqrt() > arb(two_norm(point(matrix), loose=True))
+
+
+def test_spectra_are_the_same_in_any_company():
+    rng = np.random.default_rng(4)
+    block = np.diag(np.full(4, 0.5)) + np.diag(np.ones(3), 1)  # one eigenvector only
+    singular = np.zeros((4, 4))
+    others = [rng.standard_normal((4, 4)) for _ in range(5)]
+    lost = np.full((4, 4), np.nan)
+    stack = np.array([*others, block, singular, lost])
+    with np.errstate(all="ignore"):
+        found = enclose_spectra(point(stack))
+        alone = [enclose_spectrum(point(matrix)) for matrix in stack]
+    assert found[-1] is None
+    for a, b, matrix in zip(found[:-1], alone, stack, strict=False):
+        assert a is not None
+        assert b is not None
+        assert a.unstable == b.unstable
+        np.testing.assert_allclose([a.low, a.high], [b.low, b.high], rtol=1e-9, atol=1e-12)
+        largest = np.abs(np.linalg.eigvals(matrix)).max()
+        assert a.low <= largest * (1 + 1e-3) + 1e-12
+        assert a.high >= largest * (1 - 1e-3) - 1e-12
+
+
+def test_the_spectrum_tells_the_sign_of_the_index():
+    """det(I - M) in exact arithmetic, with real eigenvalues above 1 in even and odd numbers."""
+    seen = set()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        matrix = rng.standard_normal((6, 6))
+        exact = (arb_mat(np.eye(6).tolist()) - arb_mat(matrix.tolist())).det()
+        sign = enclose_spectrum(point(matrix)).index_sign
+        assert sign * exact > 0
+        seen.add(sign)
+    assert seen == {1, -1}
+    on_the_edge = Ball(np.diag([1.0, 0.5]), np.full((2, 2), 1e-9))
+    assert enclose_spectrum(on_the_edge).index_sign is None
