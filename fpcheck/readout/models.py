@@ -212,7 +212,7 @@ def _rbf(asked: Asked, tables: Sequence[Array], choice: Sequence[int], scales: s
 
 
 def _uneven(table: Array) -> bool:
-    spreads = table.std(axis=0)
+    spreads = (table / (float(np.abs(table).max(initial=0.0)) or 1.0)).std(axis=0)
     spreads = spreads[spreads > 0.0]
     return len(spreads) > 1 and float(spreads.max()) > UNEVEN * float(spreads.min())
 
