@@ -48,11 +48,12 @@ def summarised(
     last: Dense,
     split: Split,
     notes: tuple[str, ...],
+    trained: bool,
 ) -> ReadoutResult:
     """The result of the trials.
 
     compared: every model by name. last: the layer that was fitted again. split: any of the
-    trials', for the numbers of rows.
+    trials', for the numbers of rows. trained: whether the layers come from training.
     """
     lines = [model_score(problem, compared[name], split) for name in ORDER]
     by_name = {line.name: line for line in lines}
@@ -60,7 +61,7 @@ def summarised(
     last_layer, linear, majority, own = (
         by_name[name] for name in ("last_layer", "linear_on_input", "majority", "trained")
     )
-    found = decide(_evidence(pairs, by_name, parts, len(problem.targets)))
+    found = decide(_evidence(pairs, by_name, parts, len(problem.targets), trained=trained))
     counts = (
         ()
         if problem.labels is None
@@ -132,7 +133,12 @@ def _gains(pairs: Sequence[Paired]) -> tuple[Gain, ...]:
 
 
 def _evidence(
-    pairs: Sequence[Paired], lines: Mapping[str, ModelScore], parts: Parts, rows: int
+    pairs: Sequence[Paired],
+    lines: Mapping[str, ModelScore],
+    parts: Parts,
+    rows: int,
+    *,
+    trained: bool,
 ) -> Evidence:
     by_pair = {(pair.model, pair.over): pair for pair in pairs}
     simple = [name for name in SIMPLE if ("last_layer", name) in by_pair]
@@ -151,9 +157,11 @@ def _evidence(
         over_best=by_pair["last_layer", best] if best else None,
         best_over_majority=by_pair.get((best, "majority")) if best else None,
         stage=_surest([stage for stage in stages if _beats_majority(by_pair, stage)]),
+        widest_stage=max(stages, key=lambda one: one.high, default=None),
         infinite=_surest([one for one in infinite if one and _beats_majority(by_pair, one)]),
         curve=curve if isinstance(curve, LearningCurve) else None,
         rows=rows,
+        trained=trained,
     )
 
 

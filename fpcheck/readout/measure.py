@@ -40,8 +40,9 @@ from fpcheck.theory.layer_scales import LayerLaws
 
 MIN_ROWS = 20  # fewer leave held-out scores that no interval can make honest
 FROM_SPEC = "the weights are drawn from a spec, so nothing was trained"
-OWN_SCORE = (
-    "the network as it is may have been trained on these very rows; its score is then no forecast"
+SEEN_ROWS = (
+    "the layers may have been trained on these very rows; then no score of their features, refits, "
+    "stages and probes included, is a forecast: pass rows that training did not see"
 )
 
 
@@ -111,11 +112,12 @@ def measure(
     compared, parts = compare(
         bench, models, frozen, trial_models(models, trials), own_shares, trained=trained
     )
-    own = (OWN_SCORE,) if not isinstance(models.own, str) else ()
-    notes = (*data.notes, *own, *class_notes(problem, splits), *_counts(compared, settings))
+    seen = (SEEN_ROWS,) if trained else ()
+    notes = (*data.notes, *seen, *class_notes(problem, splits), *_counts(compared, settings))
     return summarised(
-        problem, models, trials, compared, parts, last=last, split=splits[0], notes=notes
-    )
+        problem, models, trials, compared, parts,
+        last=last, split=splits[0], notes=notes, trained=trained,
+    )  # fmt: skip
 
 
 def _start(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fpcheck.readout.result import Gain, LearningCurve, Paired
 
@@ -13,6 +13,9 @@ MORE_DATA = "more data needed"
 
 # Points of accuracy or of R^2 that make a difference in practice; less is taken as none.
 MARGIN = 0.02
+
+# Features that have learnt the rows by heart predict those that are held out here.
+SEEN = "; if training saw these rows, ask again first, with rows that it did not see"
 
 MOST_ROWS = 100.0  # times the rows at hand: beyond it no number of rows is named
 
@@ -36,7 +39,9 @@ class Evidence:
 
     over_majority, over_linear: the last layer's gain. over_best: over the best of the simple models
     that see the input. best_over_majority: of that one over the majority. stage: the gain over the
-    last layer alone of the best stage; infinite: of the better dual kernel. rows: of the data.
+    last layer alone of the best stage; widest_stage: of the one whose interval reaches highest;
+    infinite: of the better dual kernel. rows: of the data. trained: whether the layers come from
+    training, maybe on these rows.
     """
 
     over_majority: Difference
@@ -47,6 +52,8 @@ class Evidence:
     infinite: Paired | None = None
     curve: LearningCurve | None = None
     rows: int = 0
+    widest_stage: Paired | None = None
+    trained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,11 @@ def decide(seen: Evidence) -> Decision:
     Without stages and infinite width it speaks of the weights as they stand, not of what training
     the inner layers would give.
     """
+    found = _decided(seen)
+    return replace(found, next_step=found.next_step + SEEN) if seen.trained else found
+
+
+def _decided(seen: Evidence) -> Decision:
     for promise in (_by_stage(seen), _by_width(seen)):
         if promise is not None:
             return promise
@@ -124,7 +136,7 @@ def _against_linear(seen: Evidence, linear: Difference) -> Decision:
 def _as_good(seen: Evidence, best: Difference) -> Decision:
     """The verdict where the last layer does about as well as the linear model."""
     name = NAMES[best.over]
-    stage, curve = seen.stage, seen.curve
+    stage, curve = seen.widest_stage, seen.curve
     if stage is not None and stage.high < MARGIN:
         if curve is not None and curve.gap_low is not None and curve.gap_low > MARGIN:
             because = (

@@ -41,6 +41,7 @@ SURE = pair("majority", 0.3, 0.4)
 TIE = pair("linear_on_input", -0.01, 0.01)
 AHEAD = pair("linear_on_input", 0.05, 0.1)
 IDLE = pair("last_layer", -0.01, 0.01, "last_2_layers")
+OPEN = pair("last_layer", -0.02, 0.1, "last_3_layers")
 
 
 @pytest.mark.parametrize(
@@ -84,9 +85,26 @@ IDLE = pair("last_layer", -0.01, 0.01, "last_2_layers")
             "train all layers",
         ),
         (Evidence(SURE, TIE), "promising: tune inner layers", "linear_on_input", "inner layers"),
-        (Evidence(SURE, TIE, stage=IDLE), "enough", "last_2_layers", "the linear model"),
         (
-            Evidence(SURE, TIE, stage=IDLE, curve=curve(0.03, 0.09)),
+            Evidence(SURE, TIE, stage=IDLE, widest_stage=IDLE),
+            "enough",
+            "last_2_layers",
+            "the linear model",
+        ),
+        (
+            Evidence(SURE, TIE, stage=IDLE, widest_stage=OPEN),
+            "promising: tune inner layers",
+            "linear_on_input",
+            "inner layers",
+        ),
+        (
+            Evidence(SURE, AHEAD, trained=True),
+            "enough",
+            "linear_on_input",
+            "with rows that it did not see",
+        ),
+        (
+            Evidence(SURE, TIE, stage=IDLE, widest_stage=IDLE, curve=curve(0.03, 0.09)),
             "more data needed",
             "learning_curve.gap",
             "collect more rows",

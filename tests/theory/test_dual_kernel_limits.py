@@ -32,8 +32,8 @@ from fpcheck.network.skeleton import (
     Softmax,
     Transpose,
 )
-from fpcheck.theory.dual_kernel import dual_kernel
-from fpcheck.theory.layer_scales import layer_scales
+from fpcheck.theory.dual_kernel import DualKernel, dual_kernel
+from fpcheck.theory.layer_scales import LayerScale, layer_scales
 from fpcheck.theory.recursion_state import NotKnown
 
 FLAT = [Input("x", (6,)), dense("a", "x", 8), act("pa", "a", "relu")]
@@ -154,3 +154,17 @@ def test_batch_norms_are_a_factor_at_their_start_and_the_datas_trace_later():
     trained = {**given, "n.m": np.arange(8.0)}
     found = dual_kernel(skeleton, scales, x, node="pa", parameters=trained)
     assert "statistics of the training data" in found.reason
+
+
+def test_large_rows_of_many_sizes_are_refused_where_tables_would_take_minutes():
+    rows = (
+        np.random.default_rng(0).uniform(0.9, 1.0, (60, 30)) * np.geomspace(60, 4000, 60)[:, None]
+    )
+    for name, refused in (("silu", True), ("tanh", False), ("relu", False)):
+        skeleton = Skeleton((Input("x", (30,)), dense("a", "x", 8), act("pa", "a", name)))
+        scales = {"a": LayerScale("a", 2.0, 0.0, 0, 0)}
+        for factor, known in ((1.0, not refused), (1e-3, True)):
+            found = dual_kernel(skeleton, scales, factor * rows, node="pa", ntk=True, longest=60.0)
+            assert isinstance(found, DualKernel) == known, (name, factor)
+            if not known:
+                assert "bring the columns to one scale" in found.reason

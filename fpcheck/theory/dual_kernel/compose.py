@@ -17,7 +17,7 @@ from fpcheck.core.progress import Monitor
 from fpcheck.network.skeleton import Node, Skeleton
 from fpcheck.theory.dual_kernel.blocks import block_kernels
 from fpcheck.theory.dual_kernel.constants import Parameters, affine, starting_constants
-from fpcheck.theory.dual_kernel.cost import LONGEST, cost, too_long
+from fpcheck.theory.dual_kernel.cost import LONGEST, cost, large_rows, too_long
 from fpcheck.theory.dual_kernel.fixed import by_position, fixed_values
 from fpcheck.theory.dual_kernel.limits import describe, without_limit
 from fpcheck.theory.dual_kernel.meeting import Rules, Side, beside
@@ -175,6 +175,9 @@ def _worked_out(job: _Job, left: Array, right: Array | None) -> dict[str, DualKe
         if isinstance(side, NotKnown):
             return side
         sides.append(side)
+        long = large_rows(job.pairs, side.q, job.rules.ntk, job.longest)
+        if long is not None:
+            return long
 
     def work(block: Block) -> None:
         _one_block(job, sides, block, kept, mirrored=right is None)

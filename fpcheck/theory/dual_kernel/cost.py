@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from fpcheck.network.activations import ActivationFunction
 from fpcheck.network.skeleton import Activation
+from fpcheck.theory import piecewise_linear
 from fpcheck.theory.closed_forms import closed_forms
+from fpcheck.theory.dual_kernel.mixed import is_mixed
 from fpcheck.theory.dual_kernel.plan import Edge, Step, Walk
 from fpcheck.theory.quadrature import Array
 from fpcheck.theory.recursion_state import NotKnown
@@ -14,6 +19,9 @@ from fpcheck.theory.recursion_state import NotKnown
 # Seconds a pair of rows, on one core of a machine of 2023.
 CLOSED, SERIES, TERM, PASS = 1.5e-8, 1e-7, 1e-9, 3e-9
 PRODUCT = 1e-10  # a multiplication in a product of matrices
+# Variances beyond LARGE: the seconds that two octaves about q take where many rows are all but
+# parallel, over sqrt(q), and at most.
+LARGE, TWO_OCTAVES, MOST_TWO = 16.0, 0.03, 4.0
 LONGEST = 900.0  # seconds of one core that are spent before a kernel is refused
 
 
@@ -83,6 +91,38 @@ def _seconds(
         )
     known = closed_forms(node.function) is not None
     return total + kept * mine * (CLOSED if known else SERIES)
+
+
+def large_rows(
+    walk: Walk, variances: Mapping[tuple[str, int], Array], ntk: bool, longest: float
+) -> NotKnown | None:
+    """Why a kernel is not worked out whose rows are large, of many sizes, and all but parallel.
+
+    variances: of what enters activations, by node and kind of units. Beyond LARGE the series of a
+    smooth function ends short of c = 1; what lies between is integrated pair by pair or by tables,
+    of every two octaves of variance.
+    """
+    seconds = 0.0
+    for step in walk.steps:
+        node = step.node
+        if not isinstance(node, Activation) or not _by_tables(node.function):
+            continue
+        for (name, _), q in variances.items():
+            if name == node.inputs[0]:
+                sizes = 2.0 ** (0.25 * np.unique(np.floor(np.log2(q[q > LARGE]))))
+                each = np.minimum(TWO_OCTAVES * np.outer(sizes, sizes), MOST_TWO)
+                seconds += (1 + ntk) * float(np.triu(each).sum())
+    if seconds <= longest:
+        return None
+    return NotKnown(
+        f"the rows are large and of very different sizes: their kernel may take {_span(seconds)} "
+        f"of one core, and {_span(longest)} are spent at most; bring the columns to one scale"
+    )
+
+
+def _by_tables(f: ActivationFunction) -> bool:
+    known = closed_forms(f) is not None or piecewise_linear.pieces(f) is not None
+    return not (known or is_mixed(f))
 
 
 def too_long(

@@ -12,6 +12,7 @@ from fpcheck.kernels.dual_series import aligned_pairs
 from fpcheck.network.activations import ActivationFunction
 from fpcheck.theory import pairs
 from fpcheck.theory.dual_kernel.aligned import AlignedTable, aligned_table, angle_panels
+from fpcheck.theory.dual_kernel.mixed import is_mixed, mixed_moments
 from fpcheck.theory.dual_kernel.octaves import POINTS, exact_moments, row_moments
 from fpcheck.theory.dual_kernel.rows import Rows
 from fpcheck.theory.dual_kernel.series import beyond, row_series, sum_series
@@ -23,6 +24,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 FEW = 32  # pairs that are integrated one by one, at 1 ms each, rather than with a long series
 FEW_ALIGNED = 128  # and rather than with a table
+FEW_MIXED = 16384  # the same where a pair takes 20 us (`mixed`)
 AT_ONCE = 256  # rows whose share of a table is held
 
 
@@ -61,6 +63,7 @@ def _fill(
     f: ActivationFunction, left: Rows, right: Rows, c: Array, todo: Mask, slope: bool, out: Array
 ) -> None:
     """Write the pairs that are still `todo`: from tables where there are many, else one by one."""
+    few = FEW_MIXED if is_mixed(f) else FEW_ALIGNED
     for one, rows in left.by_octave:
         for other, columns in right.by_octave:
             waiting, met = todo[np.ix_(rows, columns)], c[np.ix_(rows, columns)]
@@ -68,9 +71,14 @@ def _fill(
                 side = -met[waiting] if against else met[waiting]
                 for panel in angle_panels((one, other)):
                     inside = (side > math.cos(panel[1])) & (side <= math.cos(panel[0]))
-                    if np.count_nonzero(inside) > FEW_ALIGNED:
+                    if np.count_nonzero(inside) > few:
                         table = aligned_table(f, (one, other), panel, slope=slope, against=against)
                         _interpolate(table, left, right, (rows, columns), c, todo, against, out)
+    if is_mixed(f):
+        known = [~(rows.still | rows.wild) for rows in (left, right)]
+        left_at, right_at = pair = np.nonzero(todo & np.logical_and.outer(*known) & ~np.isnan(c))
+        out[pair] = mixed_moments(f, left.q[left_at], right.q[right_at], c[pair], slope=slope)
+        todo[pair] = False
     exact = pairs.pair_slope_moment if slope else pairs.pair_moment
     for i, j in np.argwhere(todo).tolist():
         at = float(left.q[i]), float(right.q[j]), float(c[i, j])
