@@ -32,6 +32,7 @@ def main() -> None:
         model = train_flip_flop(cell, units, rounds)
         save(model.state_dict(), f"flip_flop_{cell.lower()}.safetensors")
     hopfield()
+    signals()
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
@@ -144,6 +145,27 @@ def hopfield() -> None:
     projection = letters.T @ np.linalg.solve(letters @ letters.T, letters)
     np.savez_compressed(HERE / "hopfield.npz", weight=STEEPNESS * projection, bias=np.zeros(64))
     np.savez_compressed(HERE / "letters.npz", X=letters.astype(np.int8))
+
+
+RISE = 8  # samples of the slow flank of a tooth
+NOISE = 0.35  # its standard deviation; the tooth is at most 1
+
+
+def signals() -> None:
+    """400 noisy signals of 64 samples: somewhere a tooth falls sharply (class 1) or rises so (0).
+
+    The two are each other's mirror image and stand at random places, so that no single sample
+    tells the classes apart, and no weighted sum of samples either.
+    """
+    rng = np.random.default_rng(0)
+    tooth = np.append(np.linspace(0.0, 1.0, RISE + 1)[1:], 0.0)
+    tooth = (tooth - tooth.mean()) / np.abs(tooth - tooth.mean()).max()
+    labels = np.arange(400) % 2
+    rows = NOISE * rng.standard_normal((400, 64))
+    for row, label in zip(rows, labels, strict=True):
+        place = rng.integers(0, 64 - len(tooth) + 1)
+        row[place : place + len(tooth)] += tooth if label else tooth[::-1]
+    np.savez_compressed(HERE / "signals.npz", X=rows.astype(np.float16), y=labels.astype(np.uint8))
 
 
 def save(state: dict[str, torch.Tensor], name: str) -> None:

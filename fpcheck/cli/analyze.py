@@ -11,7 +11,7 @@ import typer
 from fpcheck.cli import options
 from fpcheck.cli.outputs import check_pictures, plan_outputs
 from fpcheck.cli.run import analyze_all, analyze_one
-from fpcheck.cli.screen import show
+from fpcheck.cli.terminal import show
 from fpcheck.core.config import read_configuration
 from fpcheck.core.errors import UsageError
 
@@ -200,6 +200,24 @@ def analyze(
             rich_help_panel=options.WORK,
         ),
     ] = None,
+    readout_draws: Annotated[
+        int | None,
+        typer.Option(
+            "--readout-draws",
+            metavar="K",
+            help="Random networks whose last layer is fitted; 5, 0 for none.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    bias_share: Annotated[
+        float | None,
+        typer.Option(
+            "--bias-share",
+            metavar="BETA",
+            help="What biases of variance BETA, weights times 1 - BETA, change in the readout.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(
@@ -273,6 +291,8 @@ def analyze(
             "draws": draws,
             "samples": samples,
             "splits": splits,
+            "readout-draws": readout_draws,
+            "bias-share": bias_share,
             "threads": threads,
             "self-map": self_map,
             "select": select or None,
@@ -294,7 +314,10 @@ def analyze(
         )
     plans = plan_outputs(format_, output or (), chosen)
     asked = configuration.value
-    check_pictures(plans, drawn=bool(asked("slice").value or asked("continuation").value))
+    read_out = options.asks(configuration, "readout") and data is not None
+    options.check_readout_flags(configuration, read_out=read_out)
+    drawn = bool(asked("slice").value or asked("continuation").value or read_out)
+    check_pictures(plans, drawn=drawn)
     flags = {
         "data": data,
         "target": target,

@@ -15,8 +15,9 @@ from fpcheck.cli.explain import explain
 from fpcheck.cli.inspect import inspect
 from fpcheck.cli.new import new
 from fpcheck.cli.report import report
-from fpcheck.cli.screen import show
+from fpcheck.cli.screen import screen
 from fpcheck.cli.suggest import suggest
+from fpcheck.cli.terminal import show
 from fpcheck.cli.warm import warm
 from fpcheck.core.errors import UsageError
 
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (analyze, inspect, suggest, explain, new, report, warm, bench):
+for command in (analyze, inspect, suggest, screen, explain, new, report, warm, bench):
     app.command()(command)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fpcheck.cli import options
-from fpcheck.cli.screen import show
+from fpcheck.cli.terminal import show
 
 
 def bench(

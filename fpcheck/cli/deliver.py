@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fpcheck.cli.outputs import PICTURES, Output, write_whole
-from fpcheck.cli.screen import say, show
+from fpcheck.cli.terminal import say, show
 from fpcheck.core.errors import FpcheckError
 from fpcheck.report.report import Report
 from fpcheck.report.style import WIDTH, Style

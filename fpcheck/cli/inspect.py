@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fpcheck.cli import options
-from fpcheck.cli.screen import show
+from fpcheck.cli.terminal import show
 
 
 def inspect(

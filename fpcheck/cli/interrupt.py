@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from threading import Event
 
 from fpcheck.cli.progress import ERASE
-from fpcheck.cli.screen import is_terminal
+from fpcheck.cli.terminal import is_terminal
 
 INTERRUPTED = 130
 GRACE = 0.7  # seconds; a chunk of work takes at most 0.05, a factorisation may take many

@@ -68,7 +68,7 @@ def _open_closed_streams() -> None:
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    from fpcheck.cli.screen import say, say_error
+    from fpcheck.cli.terminal import say, say_error
     from fpcheck.core.errors import FpcheckError
 
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fpcheck.cli.screen import say, show
+from fpcheck.cli.terminal import say, show
 from fpcheck.core.errors import UsageError
 
 

@@ -175,15 +175,41 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(word) for word in words)
 
 
+def asks(configuration: Configuration, question: str) -> bool:
+    """Whether the question is asked, by name or because none is named."""
+    asked = cast("tuple[str, ...]", configuration.value("questions").value)
+    return not asked or question in asked
+
+
+def check_readout_flags(configuration: Configuration, *, read_out: bool) -> None:
+    """Nothing, if every flag about the readout is given where it is asked for.
+
+    Raises:
+        UsageError: it is not: the flag would be of no effect.
+    """
+    if read_out:
+        return
+    for name in ("readout-draws", "bias-share"):
+        flag = f"--{name}"
+        if configuration.value(name).source == flag:
+            missing = "--data FILE names its rows"
+            if not asks(configuration, "readout"):
+                missing = "add --question readout"
+            raise UsageError(
+                f"{flag} is about the readout, which is not asked for",
+                where=flag,
+                hint=f"{missing}, or leave {flag} out",
+            )
+
+
 def check_attractor_flags(configuration: Configuration) -> None:
     """Nothing, if every flag about the attractors is given where they are asked for.
 
     Raises:
         UsageError: they are not: the flag would be of no effect.
     """
-    asked = configuration.value("questions").value
     iterated = configuration.value("self-map").value is not False
-    if iterated and (not asked or "attractors" in cast("tuple[str, ...]", asked)):
+    if iterated and asks(configuration, "attractors"):
         return
     for name in ("effort", "slice", "continuation", "spectrum", "draws"):
         flag = f"--{name}"
@@ -205,7 +231,7 @@ def output_style(*, width: int | None, ascii_only: bool, quiet: bool, verbose: b
     import os
     import sys
 
-    from fpcheck.cli.screen import style_for
+    from fpcheck.cli.terminal import style_for
 
     if width is not None and width < NARROWEST:
         raise UsageError(

@@ -86,7 +86,8 @@ def check_pictures(plans: Sequence[Sequence[Output]], *, drawn: bool) -> None:
         raise UsageError(
             f"there is no picture to write as {wanted[0]}",
             where="--output",
-            hint="--slice auto draws the basins, --continuation the fixed points over the gain",
+            hint="--slice auto draws the basins, --continuation the fixed points over the gain, "
+            "--data the readout's curves",
         )
 
 

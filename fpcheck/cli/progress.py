@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from threading import Event, Lock
 from typing import TextIO
 
-from fpcheck.cli.screen import can_show, is_terminal
+from fpcheck.cli.terminal import can_show, is_terminal
 from fpcheck.core.printable import printable
 from fpcheck.core.progress import Monitor
 

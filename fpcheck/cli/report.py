@@ -47,7 +47,7 @@ def report(
     """
     from fpcheck.cli.deliver import deliver, rendered
     from fpcheck.cli.outputs import plan_outputs
-    from fpcheck.cli.screen import say
+    from fpcheck.cli.terminal import say
     from fpcheck.report.document import read_report
     from fpcheck.report.report import exit_code, judge_document, saved_settings
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fpcheck.cli.deliver import deliver, index_row, rendered, worst
 from fpcheck.cli.outputs import Output
-from fpcheck.cli.screen import say, say_error, show
+from fpcheck.cli.terminal import say, say_error, show
 from fpcheck.core.config import Configuration
 from fpcheck.core.errors import FpcheckError
 from fpcheck.report.style import Style

@@ -1,110 +1,240 @@
-"""What this process's streams can show: width, colour, characters; and writing to them."""
+"""`fpcheck screen`: several skeletons on one data set, nothing trained; which one to take."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
 import sys
-from collections.abc import Mapping
-from typing import TextIO
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fpcheck.core.errors import FpcheckError, UsageError
-from fpcheck.core.printable import printable
-from fpcheck.report.style import WIDTH, Style
+import typer
 
-# What the terminal report draws with; an encoding without these gets ASCII.
-DRAWN = "─█·→×χρσ±"
+from fpcheck.cli import options
+from fpcheck.cli.terminal import say, show
+from fpcheck.core.errors import UsageError
+from fpcheck.core.settings import Settings
+
+if TYPE_CHECKING:
+    from fpcheck.core.progress import Monitor
+
+FORMATS = ("terminal", "json")
+NOT_JUDGED = 3
 
 
-def style_for(
-    stream: TextIO,
-    environment: Mapping[str, str],
+def screen(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SPEC...",
+            help="Specs, model files or live models, package.module:factory; two or more.",
+        ),
+    ] = None,
     *,
-    width: int | None = None,
-    ascii_only: bool = False,
-    quiet: bool = False,
-    verbose: bool = False,
-) -> Style:
-    """The style for `stream`: colour on a terminal that is not dumb, or under FORCE_COLOR.
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            "-d",
+            metavar="FILE",
+            help="The rows and their targets.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="NAME",
+            help="The column of a .csv, or the array of a .npz, that is predicted.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="NAME",
+            help="classification or regression, where the targets do not tell.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            "--scale",
+            metavar="FACTOR",
+            help="Multiply the data by a number, or by what makes them 'unit'.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    centre: Annotated[
+        str | None,
+        typer.Option(
+            "--centre",
+            metavar="VALUE",
+            help="Subtract a number, or the 'mean' of every entry, first.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = None,
+    activation: options.Activation = None,
+    output_activation: options.OutputActivation = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            "--rows",
+            metavar="N",
+            help="Look at N rows at most, drawn by class; 500.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    splits: Annotated[
+        int | None,
+        typer.Option(
+            "--splits", metavar="N", help="Random splits; 20.", rich_help_panel=options.WORK
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            "--draws",
+            metavar="N",
+            help="Random networks of every skeleton; 5.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
+    ntk: Annotated[
+        bool,
+        typer.Option(
+            "--ntk/--no-ntk",
+            help="Also all layers trained at infinite width.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = True,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="NAME",
+            help="Rank by nngp, ntk or at_init; nngp where it is known.",
+            rich_help_panel=options.JUDGING,
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            help="Seed of splits and draws.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = 0,
+    threads: Annotated[
+        int,
+        typer.Option(
+            "--threads",
+            metavar="N",
+            min=0,
+            help="Threads; one a core unless given.",
+            rich_help_panel=options.WORK,
+        ),
+    ] = 0,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="terminal (default) or json.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="FILE instead of stdout.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    ascii_only: options.Ascii = False,
+    width: options.Width = None,
+) -> int:
+    """Screen several skeletons on one data set: which one to take, before anything is trained.
 
-    NO_COLOR wins over both.
+    Each is scored at infinite width and by the last layers of random networks, on the same
+    splits; they are ranked, and what may be chance is called undecided.
+
+    \b
+      fpcheck screen samples/signals_*.toml --data samples/signals.npz --rows 200
+      fpcheck screen a.toml b.pt --activation tanh -d train.csv --target y
+
+    Exit code: 0 they were ranked; 2 something cannot be used; 3 nothing could
+    be judged.
     """
-    able = is_terminal(stream) and environment.get("TERM", "") != "dumb"
-    colour = not environment.get("NO_COLOR") and (able or bool(environment.get("FORCE_COLOR")))
-    return Style(
-        width=width or columns(stream, environment),
-        colour=colour,
-        ascii_only=ascii_only or not can_show(stream, DRAWN),
-        quiet=quiet,
-        verbose=verbose,
+    from fpcheck.cli.outputs import check_format, check_writable, write_whole
+
+    form = format_ or "terminal"
+    check_format(form, "--format", FORMATS)
+    style = options.output_style(width=width, ascii_only=ascii_only, quiet=False, verbose=False)
+    if data is None:
+        raise UsageError("no data were given", where="--data", hint="--data FILE names them")
+    options.check_data_flags(data, {"task": task})
+    if output is not None:
+        check_writable(output)
+    usual = Settings()
+    settings = Settings(
+        seed=seed,
+        splits=usual.splits if splits is None else splits,
+        readout_draws=usual.readout_draws if draws is None else draws,
+        threads=threads,
     )
+    wishes: dict[str, Any] = {
+        "activation": activation, "output_activation": output_activation, "target": target,
+        "task": task, "ntk": ntk, "by": by, **({} if rows is None else {"rows": rows}),
+    }  # fmt: skip
+    document = _screened(models or [], data, {"scale": scale, "centre": centre}, wishes, settings)
+    if form == "json":
+        from fpcheck.report.document import write_json
+
+        text = write_json(document)
+    else:
+        from fpcheck.report.screening import screening
+        from fpcheck.report.terminal import write_panels
+
+        text = write_panels(screening(document), style)
+    if output is None:
+        show(text)
+    else:
+        write_whole(output, text)
+        say(f"Wrote {output}")
+    if document["ranked_by"] is None:
+        say("note: nothing that was asked could be judged")
+        return NOT_JUDGED
+    return 0
 
 
-def columns(stream: TextIO, environment: Mapping[str, str]) -> int:
-    """COLUMNS where it is set, else the terminal's width, else 100."""
-    stated = environment.get("COLUMNS", "")
-    if stated.isascii() and stated.isdigit() and int(stated) > 0:
-        return int(stated)
-    if is_terminal(stream):
-        return shutil.get_terminal_size((WIDTH, 24)).columns
-    return WIDTH
+def _screened(
+    models: list[str],
+    data: Path,
+    steps: dict[str, str | None],
+    wishes: dict[str, Any],
+    settings: Settings,
+) -> dict[str, Any]:
+    """The screen, under a progress line and with Ctrl-C at hand."""
+    from fpcheck.cli.run import watched
+    from fpcheck.jobs.screen import screen as run_screen
+    from fpcheck.network.preprocessing import parse_preprocessing
 
+    chosen = parse_preprocessing(**steps) if any(steps.values()) else None
 
-def is_terminal(stream: TextIO) -> bool:
-    """Whether `stream` is a terminal; a closed stream is none."""
-    try:
-        return stream.isatty()
-    except ValueError:
-        return False
+    def work(monitor: Monitor) -> dict[str, Any]:
+        return run_screen(
+            models, data, preprocessing=chosen, settings=settings, monitor=monitor, **wishes
+        )
 
-
-def can_show(stream: TextIO, text: str) -> bool:
-    """Whether the encoding of `stream` has all characters of `text`."""
-    try:
-        text.encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
-def show(text: str) -> None:
-    """Write to stdout. A reader that went away, as `head` does, is no error.
-
-    Raises:
-        UsageError: stdout cannot be written, because its disk is full or it is closed.
-    """
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _forget_stdout()
-    except (OSError, ValueError) as error:
-        _forget_stdout()
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(
-            f"cannot write to stdout: {why}", hint="-o FILE writes to a file"
-        ) from None
-
-
-def _forget_stdout() -> None:
-    """Send what is still in stdout's buffer nowhere, or the interpreter would try it again."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def say(text: str) -> None:
-    """Write one line to stderr, hostile characters escaped; where it cannot be, nothing is lost."""
-    shown = printable(text, ascii_only=not can_show(sys.stderr, text))
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(shown + "\n")
-        sys.stderr.flush()
-
-
-def say_error(error: FpcheckError) -> None:
-    """Write an error in its three lines: what, where, what to do."""
-    say(f"error: {error.message}")
-    if error.where:
-        say(f"   in: {error.where}")
-    if error.hint:
-        say(f" hint: {error.hint}")
+    # What the code of a live model prints must not stand in the answer.
+    with redirect_stdout(sys.stderr):
+        return watched(work)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fpcheck.cli import options
-from fpcheck.cli.screen import say, show
+from fpcheck.cli.terminal import say, show
 from fpcheck.core.errors import UsageError
 from fpcheck.core.nearest import did_you_mean
 from fpcheck.report.style import Style

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Event
 
-from fpcheck.cli.screen import show
+from fpcheck.cli.terminal import show
 from fpcheck.core.errors import UsageError
 
 

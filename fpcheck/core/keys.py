@@ -57,6 +57,14 @@ def number(minimum: float) -> Reader:
     return read
 
 
+def between(value: object) -> float:
+    """A number above 0 and below 1."""
+    read = number(0.0)(value)
+    if not isinstance(read, float) or not 0.0 < read < 1.0:
+        raise ValueError(f"must be above 0 and below 1, got {value}")
+    return read
+
+
 def one_of(names: Iterable[str]) -> Reader:
     """A reader of one of `names`."""
     known = tuple(names)
@@ -147,6 +155,8 @@ KEYS: tuple[Key, ...] = (
     Key("draws", "draws", whole(1), "1 is the default; more are for specs, which draw weights"),
     Key("samples", "samples", whole(2), "512 is the default; an interval needs at least two"),
     Key("splits", "splits", whole(2), "20 is the default; an interval needs at least two"),
+    Key("readout-draws", "readout_draws", whole(0), "5 is the default; 0 draws no networks"),
+    Key("bias-share", "bias_share", between, "for example 0.1; leave it out for no correction"),
     Key("self-map", "self_map", truth, "leave it out to iterate wherever the shapes agree"),
     Key("threads", "threads", whole(0), "0 takes one thread a core; no number depends on it"),
     Key("select", "select", codes, "prefixes such as FP1 or whole codes such as FP102"),

@@ -34,6 +34,8 @@ class Settings:
     samples: int = 512  # inputs on which the signal is measured
     splits: int = 20  # random splits of the readout
     test_share: float = 0.25  # of the rows, held out in each split
+    readout_draws: int = 5  # random networks whose last layer is fitted
+    bias_share: float | None = None  # beta of the readout's bias correction; None leaves it out
     self_map: bool | None = None  # None: where input and output shapes agree
     threads: int = 0  # 0: one a core
     limits: Mapping[str, float] = field(default_factory=dict)

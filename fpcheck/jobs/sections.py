@@ -172,6 +172,7 @@ def _readout(case: Case) -> SectionData:
         rng,
         case.monitor,
         trained=case.subject.format != "spec",
+        laws=case.subject.layer_laws or None,
     )
     return as_section(result)
 

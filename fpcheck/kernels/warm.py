@@ -8,7 +8,17 @@ from typing import Literal
 import numpy as np
 
 from fpcheck.core.progress import Monitor
-from fpcheck.kernels import chain, compile, elementwise, labelling, opcodes, settle
+from fpcheck.kernels import (
+    chain,
+    compile,
+    dual_bends,
+    dual_series,
+    duals,
+    elementwise,
+    labelling,
+    opcodes,
+    settle,
+)
 
 
 def warm_kernels(monitor: Monitor) -> int:
@@ -41,6 +51,7 @@ def _tasks() -> list[Callable[[], object]]:
     tasks.append(lambda: _warm_chain(1, None, None))
     tasks.append(lambda: _warm_chain(None, 1, None))
     tasks.append(lambda: _warm_chain(None, None, 1))
+    tasks += [_warm_closed_duals, _warm_dual_series, _warm_dual_bends]
     return tasks
 
 
@@ -84,3 +95,36 @@ def _warm_chain(exponential: int | None, normal: int | None, periodic: int | Non
         x, y, reference, empty, np.zeros((1, 1)), *kept, 0, 2, np.zeros(1, np.uint8),
         *_RULE, *_ends(), exponential, normal, periodic,
     )  # fmt: skip
+
+
+def _warm_closed_duals() -> None:
+    row, block = np.ones(1), np.zeros((1, 1))
+    duals.correlations(row, row, block, 0.0, block)
+    duals.closed_pairs(opcodes.RELU, row, row, block, 0.0, np.zeros((1, 1)))
+    duals.closed_slope_pairs(opcodes.RELU, row, row, block, 0.0, np.zeros((1, 1)))
+
+
+def _warm_dual_series() -> None:
+    row, block, scratch = np.ones(1), np.zeros((1, 1)), np.zeros(dual_series.CHUNK)
+    terms = np.zeros((1, dual_series.STEP))
+    columns = np.zeros((1, dual_series.STEP, dual_series.CHUNK))
+    tail = np.zeros((1, 2))
+    dual_series.count_beyond(block, row, row)
+    dual_series.series_pairs(
+        terms, columns, block, True, True, tail, tail, row, row, 0.0, scratch, scratch.copy(),
+        np.zeros((1, 1)),
+    )  # fmt: skip
+    place = np.zeros(1, np.int64)
+    dual_series.aligned_pairs(
+        np.zeros((1, 2, dual_series.LANES)), np.zeros((1, dual_series.LANES)), place, place,
+        np.ones((1, 1), np.bool_), block, False, (0.0, 1.0), scratch, np.zeros((1, 1)),
+    )  # fmt: skip
+
+
+def _warm_dual_bends() -> None:
+    row, rows, knots = np.zeros(1), np.zeros((1, 3)), np.zeros((1, 1))
+    nodes, weights, plain, bend = np.full((4, dual_bends.NODES), 0.5)
+    rule = nodes, weights, plain, bend
+    block, slope = np.zeros((1, 1)), np.zeros((1, 1))
+    dual_bends.bent_pairs(knots, knots, row, False, rows, rows, knots, *rule, block, slope)
+    dual_bends.bent_rows(knots, row, False, rows, *rule, row.copy(), row.copy())

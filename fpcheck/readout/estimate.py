@@ -2,124 +2,185 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.core.intervals import wilson
 from fpcheck.network.skeleton import Dense
+from fpcheck.readout.comparison import ORDER, all_pairs, model_score
 from fpcheck.readout.features import Table
+from fpcheck.readout.models import Scored, scored, without
+from fpcheck.readout.parts import Parts
 from fpcheck.readout.problem import Problem
-from fpcheck.readout.result import Fit, Gain, ReadoutResult
+from fpcheck.readout.result import Fit, Gain, LearningCurve, ModelScore, Paired, ReadoutResult
 from fpcheck.readout.ridge import RELATIVE_PENALTIES
-from fpcheck.readout.splits import Split, resampled_interval
+from fpcheck.readout.splits import Split
 from fpcheck.readout.trial import Models, Trial
-from fpcheck.readout.verdict import judge_scores
+from fpcheck.readout.verdict import Evidence, decide
 
 Array = NDArray[np.float64]
 Trials = Sequence[dict[str, Trial]]
 
-INFINITE_WIDTH = {"skipped": "ridge on the dual kernel is not part of this version"}
+SIMPLE = ("linear_on_input", "neighbours", "rbf")
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean score and its 95 % interval; all None where there is no such model."""
-
-    mean: float | None = None
-    low: float | None = None
-    high: float | None = None
+def trial_models(models: Models, trials: Trials) -> dict[str, Scored]:
+    """Majority, linear_on_input, trained and last_layer, as the trials scored them."""
+    found: dict[str, Scored] = {}
+    for name in ("majority", "linear_on_input", "trained", "last_layer"):
+        if name in trials[0]:
+            found[name] = scored(name, [trial[name].held_out for trial in trials])
+    if isinstance(models.linear, str):
+        found["linear_on_input"] = without("linear_on_input", models.linear)
+    if isinstance(models.own, str):
+        found["trained"] = without("trained", models.own)
+    return found
 
 
 def summarised(
     problem: Problem,
     models: Models,
     trials: Trials,
+    compared: Mapping[str, Scored],
+    parts: Parts,
     *,
     last: Dense,
     split: Split,
     notes: tuple[str, ...],
+    trained: bool,
 ) -> ReadoutResult:
     """The result of the trials.
 
-    last: the layer that was fitted again. split: any of the trials', for the numbers of rows.
+    compared: every model by name. last: the layer that was fitted again. split: any of the
+    trials', for the numbers of rows. trained: whether the layers come from training.
     """
+    lines = [model_score(problem, compared[name], split) for name in ORDER]
+    by_name = {line.name: line for line in lines}
+    pairs = all_pairs([compared[name] for name in ORDER], split)
     last_layer, linear, majority, own = (
-        _estimate(problem, trials, model, split)
-        for model in ("last_layer", "linear_on_input", "majority", "trained")
+        by_name[name] for name in ("last_layer", "linear_on_input", "majority", "trained")
     )
-    gains = _gains(trials, split)
-    by_name = {gain.over: gain for gain in gains}
-    verdict, because = judge_scores(by_name["majority"], by_name.get("linear_on_input"))
+    found = decide(_evidence(pairs, by_name, parts, len(problem.targets), trained=trained))
+    counts = (
+        ()
+        if problem.labels is None
+        else np.bincount(problem.labels, minlength=len(problem.classes))
+    )
     return ReadoutResult(
         metric=problem.metric,
         task="regression" if problem.labels is None else "classification",
         target=problem.target,
         classes=problem.classes,
+        class_sizes=tuple(int(count) for count in counts),
         rows=len(problem.targets),
         test_rows=len(split.test),
         splits=len(trials),
         interval=_interval_text(problem, trials),
         layer=last.name,
         feature_source=last.inputs[0],
-        last_layer=_number(last_layer.mean),
+        last_layer=_number(last_layer.score),
         last_layer_low=_number(last_layer.low),
         last_layer_high=_number(last_layer.high),
-        linear_on_input=linear.mean,
+        linear_on_input=linear.score,
         linear_on_input_low=linear.low,
         linear_on_input_high=linear.high,
-        linear_on_input_skipped=models.linear if isinstance(models.linear, str) else "",
+        linear_on_input_skipped=linear.skipped,
         linear_rank=models.linear if isinstance(models.linear, int) else None,
-        majority=_number(majority.mean),
+        majority=_number(majority.score),
         majority_low=_number(majority.low),
         majority_high=_number(majority.high),
-        trained=own.mean,
+        trained=own.score,
         trained_low=own.low,
         trained_high=own.high,
-        trained_skipped=models.own if isinstance(models.own, str) else "",
-        infinite_width=INFINITE_WIDTH,
-        balanced_accuracy=_balanced(trials),
+        trained_skipped=own.skipped,
+        balanced_accuracy={line.name: line.balanced for line in lines if line.balanced is not None},
         fits=_fits(models, trials),
-        gains=gains,
-        verdict=verdict,
-        verdict_because=because,
+        gains=_gains(pairs),
+        models=tuple(lines),
+        paired=pairs,
+        initial=parts.initial,
+        infinite_width=parts.infinite_width,
+        kernel=parts.kernel,
+        alignment=parts.alignment,
+        learning_curve=parts.learning_curve,
+        width_curve=parts.width_curve,
+        stages=parts.stages,
+        probes=parts.probes,
+        bias_correction=parts.bias_correction,
+        duplicates=parts.duplicates,
+        verdict=found.verdict,
+        verdict_because=found.because,
+        decided_by=found.decided_by,
+        next_step=found.next_step,
         notes=notes,
     )
 
 
-def _held_out(trials: Trials, model: str) -> Array:
-    return np.array([trial[model].held_out.value for trial in trials])
+def _gains(pairs: Sequence[Paired]) -> tuple[Gain, ...]:
+    """The last layer's gains over majority, linear model and the network as it is."""
+    over = {pair.over: pair for pair in pairs if pair.model == "last_layer"}
+    over |= {
+        pair.model: Paired("last_layer", pair.model, -pair.gain, -pair.high, -pair.low, pair.splits)
+        for pair in pairs
+        if pair.over == "last_layer" and pair.model == "trained"
+    }
+    return tuple(
+        Gain(name, over[name].gain, over[name].low, over[name].high)
+        for name in ("majority", "linear_on_input", "trained")
+        if name in over
+    )
 
 
-def _estimate(problem: Problem, trials: Trials, model: str, split: Split) -> Estimate:
-    """The mean score of `model` and its interval, kept to the values that a score can take.
+def _evidence(
+    pairs: Sequence[Paired],
+    lines: Mapping[str, ModelScore],
+    parts: Parts,
+    rows: int,
+    *,
+    trained: bool,
+) -> Evidence:
+    by_pair = {(pair.model, pair.over): pair for pair in pairs}
+    simple = [name for name in SIMPLE if ("last_layer", name) in by_pair]
+    best = min(simple, key=lambda name: by_pair["last_layer", name].gain, default=None)
+    stages = [
+        Paired(stage.name, "last_layer", stage.over_last, stage.over_last_low, stage.over_last_high,
+               stage.splits)
+        for stage in getattr(parts.stages, "stages", ())
+        if stage.over_last is not None
+    ]  # fmt: skip
+    infinite = [_over_last(by_pair, name) for name in ("infinite_nngp", "infinite_ntk")]
+    curve = parts.learning_curve
+    return Evidence(
+        over_majority=by_pair["last_layer", "majority"],
+        over_linear=by_pair.get(("last_layer", "linear_on_input")),
+        over_best=by_pair["last_layer", best] if best else None,
+        best_over_majority=by_pair.get((best, "majority")) if best else None,
+        stage=_surest([stage for stage in stages if _beats_majority(by_pair, stage)]),
+        widest_stage=max(stages, key=lambda one: one.high, default=None),
+        infinite=_surest([one for one in infinite if one and _beats_majority(by_pair, one)]),
+        curve=curve if isinstance(curve, LearningCurve) else None,
+        rows=rows,
+        trained=trained,
+    )
 
-    An accuracy's interval is never narrower than Wilson's for as many rows as there are: twenty
-    splits without an error would otherwise claim certainty.
-    """
-    if model not in trials[0]:
-        return Estimate()
-    scores = _held_out(trials, model)
-    mean = float(scores.mean())
-    interval = resampled_interval(scores, len(split.train), len(split.test))
-    low, high = interval.low, min(1.0, interval.high)
-    if problem.labels is not None:
-        rows = len(problem.labels)
-        share = wilson(round(mean * rows), rows)
-        low, high = max(0.0, min(low, share.low)), max(high, share.high)
-    return Estimate(mean, low, high)
+
+def _over_last(by_pair: Mapping[tuple[str, str], Paired], name: str) -> Paired | None:
+    """The gain of `name`, which stands before the last layer in the order, over the last layer."""
+    pair = by_pair.get(("last_layer", name))
+    if pair is None:
+        return None
+    return Paired(name, "last_layer", -pair.gain, -pair.high, -pair.low, pair.splits)
 
 
-def _gains(trials: Trials, split: Split) -> tuple[Gain, ...]:
-    gains = []
-    for model in ("majority", "linear_on_input", "trained"):
-        if model in trials[0]:
-            gain = _held_out(trials, "last_layer") - _held_out(trials, model)
-            interval = resampled_interval(gain, len(split.train), len(split.test))
-            gains.append(Gain(model, float(gain.mean()), interval.low, interval.high))
-    return tuple(gains)
+def _beats_majority(by_pair: Mapping[tuple[str, str], Paired], gain: Paired) -> bool:
+    over = by_pair.get((gain.model, "majority"))
+    return over is not None and over.low > 0.0
+
+
+def _surest(gains: Sequence[Paired]) -> Paired | None:
+    """The gain whose interval begins highest."""
+    return max(gains, key=lambda one: (one.low, one.gain), default=None)
 
 
 def _fits(models: Models, trials: Trials) -> tuple[Fit, ...]:
@@ -146,17 +207,6 @@ def _fit(model: str, table: Table, trials: Sequence[Trial]) -> Fit:
         rank=table.spectrum.rank,
         effective_rank=table.spectrum.effective_rank,
     )
-
-
-def _balanced(trials: Trials) -> dict[str, float]:
-    """The mean balanced accuracy of every model, empty where there are no classes."""
-    scores: dict[str, float] = {}
-    for model in trials[0]:
-        values = [trial[model].held_out.balanced for trial in trials]
-        known = [value for value in values if value is not None]
-        if known:
-            scores[model] = float(np.mean(known))
-    return scores
 
 
 def _interval_text(problem: Problem, trials: Trials) -> str:

@@ -20,12 +20,13 @@ from fpcheck.network.skeleton import (
     LayerNorm,
     Reshape,
     Skeleton,
+    Softmax,
 )
 
 Array = NDArray[np.float64]
 
 # What may stand behind the last dense layer: it changes no row's features.
-BEHIND = (Activation, BatchNorm, LayerNorm, Flatten, Reshape)
+BEHIND = (Activation, Softmax, BatchNorm, LayerNorm, Flatten, Reshape)
 
 # A column whose entries differ by less than this share of their size is constant: 16 units in the
 # last place, which a sum of a few terms in another order can make.

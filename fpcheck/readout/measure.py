@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,18 +17,32 @@ from fpcheck.network.data import Data, fit_to
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Dense, Skeleton
 from fpcheck.readout.baselines import bottleneck
-from fpcheck.readout.estimate import summarised
+from fpcheck.readout.compared import compare
+from fpcheck.readout.comparison import ORDER
+from fpcheck.readout.duplicates import class_notes
+from fpcheck.readout.estimate import summarised, trial_models
 from fpcheck.readout.features import Table, frozen_features, last_dense, prepared
-from fpcheck.readout.problem import Problem, choose_problem, own_predictions
+from fpcheck.readout.further import NOT_INITIAL, Bench
+from fpcheck.readout.initial import Initial, NotPossible
+from fpcheck.readout.initial import initial as initial_networks
+from fpcheck.readout.models import Asked, Scored
+from fpcheck.readout.problem import (
+    Problem,
+    choose_problem,
+    own_predictions,
+    own_probabilities,
+)
 from fpcheck.readout.result import ReadoutResult, Skipped
 from fpcheck.readout.ridge import working_memory
 from fpcheck.readout.splits import Split, random_split
 from fpcheck.readout.trial import Models, Trial, run_trial
+from fpcheck.theory.layer_scales import LayerLaws
 
 MIN_ROWS = 20  # fewer leave held-out scores that no interval can make honest
 FROM_SPEC = "the weights are drawn from a spec, so nothing was trained"
-OWN_SCORE = (
-    "the network as it is may have been trained on these very rows; its score is then no forecast"
+SEEN_ROWS = (
+    "the layers may have been trained on these very rows; then no score of their features, refits, "
+    "stages and probes included, is a forecast: pass rows that training did not see"
 )
 
 
@@ -39,16 +54,21 @@ def measure(
     monitor: Monitor,
     *,
     trained: bool = True,
+    laws: LayerLaws | None = None,
+    initial: bool = True,
 ) -> ReadoutResult | Skipped:
-    """Held-out scores of the last layer fitted again, of simpler models and of the network itself.
+    """Held-out scores of the last layer fitted again, and of all that it is to be held against.
 
     Args:
         network: its last layer is dense.
         data: rows with targets; without targets, a self-map is asked to reproduce its rows.
-        settings: splits, test_share, self_map and threads are used.
+        settings: splits, test_share, readout_draws, bias_share, self_map and threads are used.
         rng: every split draws from a child of its own (`Generator.spawn`).
         monitor: hears of every split.
         trained: whether the weights come from a file; else the network's own score says nothing.
+        laws: of weights and biases by layer, from a spec; fresh random networks are drawn by them,
+            without any by each layer's own measured scale.
+        initial: whether fresh random networks and their infinite width are measured.
 
     Raises:
         DataError: the rows do not fit the network's input.
@@ -84,8 +104,49 @@ def measure(
     trials = _run(problem, models, splits, settings, monitor)
     if not all(math.isfinite(one.held_out.value) for trial in trials for one in trial.values()):
         return Skipped("the targets of some held-out rows do not vary, so they have no R^2")
-    notes = (*data.notes, *((OWN_SCORE,) if not isinstance(models.own, str) else ()))
-    return summarised(problem, models, trials, last=last, split=splits[0], notes=notes)
+    flat = data.inputs.reshape(data.rows, -1)
+    asked = Asked(flat, problem, splits, settings.threads, monitor)
+    start, why = _start(network, laws, settings) if initial else (None, NOT_INITIAL)
+    bench = Bench(asked, network, laws, last, data.inputs, settings, start, why)
+    own_shares = own_probabilities(problem, skeleton, frozen.outputs) if trained else None
+    compared, parts = compare(
+        bench, models, frozen, trial_models(models, trials), own_shares, trained=trained
+    )
+    seen = (SEEN_ROWS,) if trained else ()
+    notes = (*data.notes, *seen, *class_notes(problem, splits), *_counts(compared, settings))
+    return summarised(
+        problem, models, trials, compared, parts,
+        last=last, split=splits[0], notes=notes, trained=trained,
+    )  # fmt: skip
+
+
+def _start(
+    network: Network, laws: LayerLaws | None, settings: Settings
+) -> tuple[Initial | None, str]:
+    """What fresh random networks are drawn from, or why there are none."""
+    if settings.readout_draws < 1:
+        return None, "no random network was asked for"
+    with np.errstate(over="ignore", invalid="ignore"):
+        start = initial_networks(network, laws)
+    if isinstance(start, NotPossible):
+        return None, start.reason
+    broken = [name for name, one in start.scales.items() if not math.isfinite(one.sigma_b2)]
+    if broken:
+        return None, f"the size of the weights of '{broken[0]}' leaves the range of numbers"
+    return start, ""
+
+
+def _counts(compared: Mapping[str, Scored], settings: Settings) -> tuple[str, ...]:
+    """On how many splits the costly models were scored, where it is not on all."""
+    fewer: dict[int, list[str]] = {}
+    for name in ORDER:
+        count = len(compared[name].by_split) if compared[name].known else settings.splits
+        if count < settings.splits:
+            fewer.setdefault(count, []).append(name)
+    return tuple(
+        f"scored on the first {count} of the {settings.splits} splits: {', '.join(names)}"
+        for count, names in fewer.items()
+    )
 
 
 def _linear(problem: Problem, data: Data, skeleton: Skeleton, last: Dense) -> Table | int | str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fpcheck.network.activations import ActivationFunction
 from fpcheck.network.data import Data
-from fpcheck.network.skeleton import Activation, Skeleton
+from fpcheck.network.skeleton import Activation, Skeleton, Softmax
 from fpcheck.readout.scores import accuracy, balanced_accuracy, one_hot, r_squared
 
 Array = NDArray[np.float64]
@@ -38,10 +38,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A model's score on some rows, and for classes the mean of the classes' own accuracies."""
+    """A model's score on some rows.
+
+    balanced: for classes the mean of the classes' own accuracies. rmse: for numbers the root mean
+    squared error over rows and outputs, in the targets' own unit.
+    """
 
     value: float
     balanced: float | None
+    rmse: float | None = None
 
 
 def choose_problem(data: Data, skeleton: Skeleton, self_map: bool | None) -> Problem | str:
@@ -51,6 +56,8 @@ def choose_problem(data: Data, skeleton: Skeleton, self_map: bool | None) -> Pro
     Settings.
     """
     if data.targets is not None:
+        if why := _obstacle(data):
+            return why
         if data.task == "classification":
             labels = data.targets.astype(np.int64)
             return Problem(
@@ -71,10 +78,29 @@ def choose_problem(data: Data, skeleton: Skeleton, self_map: bool | None) -> Pro
     return _numbers(inputs, "the input row itself", copies_input=True)
 
 
+def _obstacle(data: Data) -> str:
+    """Why nothing can be learned from these targets, "" where something may."""
+    assert data.targets is not None
+    if not (np.isfinite(data.inputs).all() and np.isfinite(data.targets).all()):
+        return f"{data.name} holds NaN or Inf"
+    if data.task == "classification":
+        present = np.unique(data.targets)
+        if len(present) < 2:
+            names = f", '{data.classes[int(present[0])]}'" if len(present) else ""
+            return f"all targets of {data.name} are of one class{names}: nothing can be told apart"
+        if data.rows < len(data.classes):
+            return f"{data.name} has {data.rows} rows for {len(data.classes)} classes"
+    elif data.rows and (data.targets == data.targets[:1]).all():
+        return f"all targets of {data.name} have one value: there is nothing to predict"
+    return ""
+
+
 def score(problem: Problem, predicted: Array, rows: NDArray[np.intp]) -> Score:
     """The score of predictions (m, k) for the given rows of the problem."""
     if problem.labels is None:
-        return Score(r_squared(predicted, problem.targets[rows]), None)
+        targets = problem.targets[rows]
+        error = problem.unit * math.sqrt(float(np.mean(np.square(predicted - targets))))
+        return Score(r_squared(predicted, targets), None, error)
     classes, labels = predicted.argmax(axis=1), problem.labels[rows]
     return Score(accuracy(classes, labels), balanced_accuracy(classes, labels))
 
@@ -101,6 +127,30 @@ def own_predictions(problem: Problem, skeleton: Skeleton, outputs: Array) -> Arr
     return (
         f"it has {width} outputs for {wanted} {'numbers' if problem.labels is None else 'classes'}"
     )
+
+
+def own_probabilities(problem: Problem, skeleton: Skeleton, outputs: Array) -> Array | None:
+    """The network's outputs (n, width) as probabilities of the classes, None where they are none.
+
+    Outputs behind no activation are taken as logits, as losses of classifiers take them.
+    """
+    if problem.labels is None or not np.isfinite(outputs).all():
+        return None
+    width, wanted = outputs.shape[1], problem.targets.shape[1]
+    function = _last_function(skeleton)
+    linear = function is None or function.name == "identity"
+    if width == 1 and wanted == 2 and (linear or (function and function.name == "sigmoid")):
+        second = 0.5 * (1.0 + np.tanh(0.5 * outputs)) if linear else outputs
+        return np.column_stack([1.0 - second, second])
+    if width != wanted:
+        return None
+    if isinstance(skeleton.nodes[-1], Softmax):
+        return outputs
+    if not linear:
+        return None
+    shares = np.exp(outputs - outputs.max(axis=1)[:, None])
+    normalised: Array = shares / shares.sum(axis=1)[:, None]
+    return normalised
 
 
 def _numbers(targets: Array, target: str, *, copies_input: bool = False) -> Problem:

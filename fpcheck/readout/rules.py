@@ -8,13 +8,19 @@ from collections.abc import Mapping
 from fpcheck.core.catalogue import finding
 from fpcheck.core.findings import Finding, Outcome, outcome_above, outcome_below
 from fpcheck.core.plain import Section
+from fpcheck.readout.baseline_rules import judge_baselines
+from fpcheck.readout.data_rules import judge_data
+from fpcheck.readout.kernel_rules import judge_kernel
+from fpcheck.readout.wording import METRICS, bounds
 
-CODES = ("FP301", "FP302", "FP303", "FP304")
-METRICS = {"accuracy": "accuracy", "r2": "R²"}
+CODES = (
+    *("FP301", "FP302", "FP303", "FP304", "FP305", "FP306", "FP307", "FP308"),
+    *("FP310", "FP311"),
+)
 
 
 def judge(section: Section, limits: Mapping[str, float]) -> tuple[Finding, ...]:
-    """The findings of FP301 to FP304."""
+    """The findings of CODES, in that order; of an older report those that it has numbers for."""
     if "skipped" in section:
         why = str(section["skipped"])
         return tuple(
@@ -22,17 +28,25 @@ def judge(section: Section, limits: Mapping[str, float]) -> tuple[Finding, ...]:
             for code in CODES
         )
     gains = {gain["over"]: gain for gain in section["gains"]}
-    return (
+    first = (
         _least_gain("FP301", section, gains["majority"], limits["min_gain_over_majority"]),
         _over_linear(section, gains.get("linear_on_input"), limits["min_gain_over_linear"]),
         _over_trained(section, gains.get("trained"), limits["max_gain_over_trained"]),
         _condition(section, limits["max_condition"]),
     )
+    if "models" not in section:
+        return first
+    return (
+        *first,
+        *judge_kernel(section, limits),
+        *judge_baselines(section, limits),
+        *judge_data(section, limits),
+    )
 
 
 def _least_gain(code: str, section: Section, gain: Section, limit: float) -> Finding:
     """The last layer has to gain at least `limit`."""
-    low, high = _bounds(gain)
+    low, high = bounds(gain)
     return _gain(code, section, gain, limit, outcome_below(low, high, limit))
 
 
@@ -46,7 +60,7 @@ def _over_trained(section: Section, gain: Section | None, limit: float) -> Findi
     """The last layer may gain at most `limit` over the weights as they are."""
     if gain is None:
         return _skipped("FP303", section, section["trained_skipped"], limit)
-    low, high = _bounds(gain)
+    low, high = bounds(gain)
     return _gain("FP303", section, gain, limit, outcome_above(low, high, limit))
 
 
@@ -102,10 +116,3 @@ def _named(section: Section, model: str) -> str:
 
 def _where(section: Section) -> str:
     return f"layer {section['layer']}"
-
-
-def _bounds(gain: Section) -> tuple[float, float]:
-    """The interval; an end that is missing bounds nothing."""
-    low = -math.inf if gain["low"] is None else float(gain["low"])
-    high = math.inf if gain["high"] is None else float(gain["high"])
-    return low, high

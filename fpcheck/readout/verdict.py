@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fpcheck.readout.result import Gain
+from dataclasses import dataclass, replace
+
+from fpcheck.readout.result import Gain, LearningCurve, Paired
 
 ENOUGH = "enough"
 PROMISING = "promising: tune inner layers"
@@ -12,40 +14,221 @@ MORE_DATA = "more data needed"
 # Points of accuracy or of R^2 that make a difference in practice; less is taken as none.
 MARGIN = 0.02
 
+# Features that have learnt the rows by heart predict those that are held out here.
+SEEN = "; if training saw these rows, ask again first, with rows that it did not see"
+
+MOST_ROWS = 100.0  # times the rows at hand: beyond it no number of rows is named
+
+NAMES = {
+    "majority": "the majority or mean predictor",
+    "linear_on_input": "the linear model",
+    "neighbours": "the nearest neighbours",
+    "rbf": "RBF ridge on the input",
+    "infinite_nngp": "infinite width with the last layer trained (NNGP)",
+    "infinite_ntk": "infinite width with all layers trained (NTK)",
+    "last_2_layers": "training the last 2 layers",
+    "last_3_layers": "training the last 3 layers",
+}
+
+Difference = Gain | Paired
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The paired differences that the verdict rests on; None where there is no such model.
+
+    over_majority, over_linear: the last layer's gain. over_best: over the best of the simple models
+    that see the input. best_over_majority: of that one over the majority. stage: the gain over the
+    last layer alone of the best stage; widest_stage: of the one whose interval reaches highest;
+    infinite: of the better dual kernel. rows: of the data. trained: whether the layers come from
+    training, maybe on these rows.
+    """
+
+    over_majority: Difference
+    over_linear: Difference | None = None
+    over_best: Difference | None = None
+    best_over_majority: Paired | None = None
+    stage: Paired | None = None
+    infinite: Paired | None = None
+    curve: LearningCurve | None = None
+    rows: int = 0
+    widest_stage: Paired | None = None
+    trained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict, the figure with the rule that decided it, its name, and what to do next."""
+
+    verdict: str
+    because: str
+    decided_by: str
+    next_step: str
+
 
 def judge_scores(over_majority: Gain, over_linear: Gain | None) -> tuple[str, str]:
-    """The verdict, and the figure with the rule that decided it.
+    """The verdict by these two gains alone, and the figure with the rule that decided it."""
+    found = decide(Evidence(over_majority, over_linear))
+    return found.verdict, found.because
 
-    By the 95 % intervals of the gains, in this order. Over the majority (or mean): below 0.02, not
-    suited; reaching below it, more data needed. Over the linear model: above 0, enough; below
-    -0.02, not suited; from below -0.02 to above 0.02, more data needed; else promising.
 
-    It speaks of the weights as they stand, not of what training the inner layers would give.
+def decide(seen: Evidence) -> Decision:
+    """The verdict by the 95 % intervals of paired differences, in this order.
+
+    1. Training inner layers, or else infinite width, gains more than 0.02 over the last layer:
+       promising. 2. The last layer's gain over the majority (or mean) is below 0.02: not suited;
+       reaching below it: more data needed. 3. Its gain over the linear model, or over the best
+       simple model of the input, is below -0.02: not suited. Over the linear model it is above 0:
+       enough; from below -0.02 to above 0.02: more data needed. 4. Else it does as well as the
+       linear model. If training inner layers surely gains less than 0.02: enough, or more data
+       needed where more rows surely bring more than 0.02. Else promising.
+
+    Without stages and infinite width it speaks of the weights as they stand, not of what training
+    the inner layers would give.
     """
-    figure = _figure(over_majority, "the majority or mean predictor")
-    if over_majority.high < MARGIN:
-        return NOT_SUITED, f"{figure} lies below {MARGIN:g}, so next to nothing can be read out"
-    if not over_majority.low >= MARGIN:
-        return MORE_DATA, f"{figure} reaches below {MARGIN:g}"
-    if over_linear is None:
-        return ENOUGH, f"{figure} lies above {MARGIN:g}; there is no linear model beside it"
-    figure = _figure(over_linear, "the linear model")
-    if over_linear.low > 0.0:
-        return ENOUGH, f"{figure} lies above 0, so a last layer alone beats a linear model"
-    if over_linear.high < -MARGIN:
-        return NOT_SUITED, (
-            f"{figure} lies below -{MARGIN:g}, so the inner layers as they stand lose what a "
-            "linear model finds"
-        )
+    found = _decided(seen)
+    return replace(found, next_step=found.next_step + SEEN) if seen.trained else found
+
+
+def _decided(seen: Evidence) -> Decision:
+    for promise in (_by_stage(seen), _by_width(seen)):
+        if promise is not None:
+            return promise
+    gain = seen.over_majority
+    figure = _figure(gain)
+    if gain.high < MARGIN:
+        because = f"{figure} lies below {MARGIN:g}, so next to nothing can be read out"
+        return _decision(NOT_SUITED, because, gain, _elsewhere(seen))
+    if not gain.low >= MARGIN:
+        because = f"{figure} reaches below {MARGIN:g}"
+        return _decision(MORE_DATA, because, gain, _more_rows(seen, gain, MARGIN))
+    for best in (seen.over_linear, seen.over_best):
+        if best is not None and best.high < -MARGIN:
+            return _worse(best)
+    if seen.over_linear is None:
+        because = f"{figure} lies above {MARGIN:g}; there is no linear model beside it"
+        return _decision(ENOUGH, because, gain, _last_layer_alone(seen))
+    return _against_linear(seen, seen.over_linear)
+
+
+def _worse(best: Difference) -> Decision:
+    """Not suited, where a simple model of the input does better."""
+    because = (
+        f"{_figure(best)} lies below -{MARGIN:g}, so the inner layers as they stand lose what "
+        f"{_a(best.over)} finds"
+    )
+    step = f"use {NAMES[best.over]} as it is, or compare other architectures with `fpcheck screen`"
+    return _decision(NOT_SUITED, because, best, step)
+
+
+def _against_linear(seen: Evidence, linear: Difference) -> Decision:
+    figure = _figure(linear)
+    if linear.low > 0.0:
+        because = f"{figure} lies above 0, so a last layer alone beats a linear model"
+        return _decision(ENOUGH, because, linear, _last_layer_alone(seen))
     # Written so that an interval without bounds needs more data.
-    if not (over_linear.low >= -MARGIN or over_linear.high <= MARGIN):
-        return MORE_DATA, f"{figure} reaches from below -{MARGIN:g} to above {MARGIN:g}"
-    return PROMISING, (
-        f"{figure} does not lie above 0, so the inner layers as they stand add little that a last "
-        "layer can use"
+    if not (linear.low >= -MARGIN or linear.high <= MARGIN):
+        because = f"{figure} reaches from below -{MARGIN:g} to above {MARGIN:g}"
+        return _decision(MORE_DATA, because, linear, _more_rows(seen, linear, 0.0))
+    return _as_good(seen, linear)
+
+
+def _as_good(seen: Evidence, best: Difference) -> Decision:
+    """The verdict where the last layer does about as well as the linear model."""
+    name = NAMES[best.over]
+    stage, curve = seen.widest_stage, seen.curve
+    if stage is not None and stage.high < MARGIN:
+        if curve is not None and curve.gap_low is not None and curve.gap_low > MARGIN:
+            because = (
+                f"the learning curve's limit lies {curve.gap:.4f} above the present score, 95 % "
+                f"interval [{curve.gap_low:.4f}, {_shown(curve.gap_high)}], all above {MARGIN:g}, "
+                f"and the last layer does not beat {name} on the rows there are"
+            )
+            step = "collect more rows before any layer is tuned, and ask again"
+            return Decision(MORE_DATA, because, "learning_curve.gap", step)
+        because = f"{_figure(stage)} lies below {MARGIN:g}, so tuning inner layers does not pay"
+        step = f"train the last layer alone, or use {name}, which does as well without a network"
+        return _decision(ENOUGH, because, stage, step)
+    because = (
+        f"{_figure(best)} does not lie above 0, so the inner layers as they stand add little that "
+        "a last layer can use"
+    )
+    step = f"train the inner layers and hold the result against {name}"
+    return _decision(PROMISING, because, best, step)
+
+
+def _by_stage(seen: Evidence) -> Decision | None:
+    """Promising, where training inner layers on these rows was seen to pay."""
+    if seen.stage is None or not seen.stage.low > MARGIN:
+        return None
+    count = seen.stage.model.split("_")[1]
+    return _decision(
+        PROMISING,
+        f"{_figure(seen.stage)} lies above {MARGIN:g}",
+        seen.stage,
+        f"train the last {count} layers, which gains {seen.stage.gain:+.3f} on held-out rows; then "
+        "see whether still more layers gain more",
     )
 
 
-def _figure(gain: Gain, other: str) -> str:
+def _by_width(seen: Evidence) -> Decision | None:
+    """Promising, where the same architecture at infinite width does better."""
+    if seen.infinite is None or not seen.infinite.low > MARGIN:
+        return None
+    widen = "widen the hidden layers and fit the last layer again"
+    if seen.infinite.model == "infinite_ntk":
+        widen = "train all layers, or widen them: the limit of both does better"
+    because = f"{_figure(seen.infinite)} lies above {MARGIN:g}"
+    return _decision(PROMISING, because, seen.infinite, widen)
+
+
+def _last_layer_alone(seen: Evidence) -> str:
+    step = "train the last layer alone and keep the inner layers as they are"
+    best = seen.over_best
+    if best is not None and best.over != "linear_on_input" and not best.low > 0.0:
+        step = f"{step}, or do without a network: {NAMES[best.over]} may do as well"
+    curve = seen.curve
+    if curve is not None and curve.reached == "no" and curve.gap is not None:
+        return f"{step}; more rows would still bring about {curve.gap:+.3f}"
+    return step
+
+
+def _elsewhere(seen: Evidence) -> str:
+    best = seen.best_over_majority
+    if best is not None and best.low > MARGIN:
+        return (
+            f"the rows do hold something, for {NAMES[best.model]} gains {best.gain:+.3f} over the "
+            "majority or mean: compare other architectures with `fpcheck screen`"
+        )
+    return "look at the data first: no simple model finds anything in these inputs either"
+
+
+def _more_rows(seen: Evidence, gain: Difference, limit: float) -> str:
+    """How many rows would decide, by an interval that narrows as their root."""
+    half, distance = 0.5 * (gain.high - gain.low), abs(gain.gain - limit)
+    times = (half / distance) ** 2 if distance > 0.0 else float("inf")
+    if seen.rows == 0 or not 1.0 < times < MOST_ROWS:
+        return "collect more rows and ask again"
+    rows = float(f"{seen.rows * times:.1g}")
+    return f"collect more rows and ask again: about {max(rows, seen.rows + 1):.0f} would decide it"
+
+
+def _decision(verdict: str, because: str, by: Difference, step: str) -> Decision:
+    model = by.model if isinstance(by, Paired) else "last_layer"
+    return Decision(verdict, because, f"{model} over {by.over}", step)
+
+
+def _figure(gain: Difference) -> str:
     interval = f"[{gain.low:+.4f}, {gain.high:+.4f}]"
-    return f"last layer minus {other} is {gain.gain:+.4f}, and its 95 % interval {interval}"
+    model = gain.model if isinstance(gain, Paired) else "last_layer"
+    left = "last layer" if model == "last_layer" else NAMES[model]
+    right = "the last layer alone" if gain.over == "last_layer" else NAMES[gain.over]
+    return f"{left} minus {right} is {gain.gain:+.4f}, and its 95 % interval {interval}"
+
+
+def _a(model: str) -> str:
+    return "a linear model" if model == "linear_on_input" else NAMES[model]
+
+
+def _shown(value: float | None) -> str:
+    return "?" if value is None else f"{value:.4f}"

@@ -1,89 +1,47 @@
-"""The readout section of a report as a table and notes."""
+"""The readout section of a report as tables and notes, the verdict first."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
-from fpcheck.core.tables import Column, Note, Panel, Table
+from fpcheck.core.tables import Item, Note, Panel
+from fpcheck.readout.curves_view import learning_items, width_items
+from fpcheck.readout.kernel_view import alignment_items, bias_items, kernel_items
+from fpcheck.readout.models_view import comparison, fits, other_scores, verdict_notes
+from fpcheck.readout.stages_view import probe_items, stage_items
+from fpcheck.readout.wording import model_name, sentence
 
 TITLE = "Readout"
-METRICS = {"accuracy": "accuracy", "r2": "R²"}
-CODES = {
-    "last_layer": ("FP301", "FP304"),
-    "linear_on_input": ("FP302",),
-    "trained": ("FP303",),
-    "majority": (),
-}
+NOT_ASKED = "not asked"  # how the reason of a part begins that only a flag asks for
 
 
 def view(section: Section, findings: tuple[Finding, ...]) -> Panel:
     """The panel of the readout section, or why there is none."""
     if "skipped" in section:
         return Panel(TITLE, "skipped", (Note(str(section["skipped"])),))
-    metric = METRICS[section["metric"]]
-    rows = tuple(
-        _row(section, model, findings)
-        for model in ("trained", "last_layer", "linear_on_input", "majority")
-        if section[model] is not None
-    )
-    table = Table(f"Predicting {section['target']}", _columns(metric), rows, section["interval"])
-    return Panel(TITLE, _caption(section), (table, *_notes(section)))
+    return Panel(TITLE, _caption(section), tuple(_items(section, findings)))
 
 
-def _columns(metric: str) -> tuple[Column, ...]:
-    balanced = (Column("balanced", priority=2),) if metric == "accuracy" else ()
-    return (
-        Column("model", "left"),
-        Column(f"{metric} train", priority=1),
-        Column(f"{metric} held out"),
-        Column("95% CI"),
-        *balanced,
-        Column("penalty", priority=2),
-        Column("cond", priority=1),
-        Column("eff. rank", priority=1),
-        Column("rule", "left"),
-    )
-
-
-def _row(section: Section, model: str, findings: tuple[Finding, ...]) -> tuple[str, ...]:
-    fit = next((fit for fit in section["fits"] if fit["model"] == model), None)
-    balanced = section["balanced_accuracy"].get(model)
-    accuracies = section["metric"] == "accuracy"
-    return (
-        _name(section, model),
-        "-" if fit is None else f"{fit['score_train']:.3f}",
-        f"{section[model]:.3f}",
-        f"{section[f'{model}_low']:.3f}–{section[f'{model}_high']:.3f}",
-        *(("-" if balanced is None else f"{balanced:.3f}",) if accuracies else ()),
-        "-" if fit is None else _size(fit["penalty"]),
-        "-" if fit is None else _size(fit["condition"]),
-        "-" if fit is None else f"{fit['effective_rank']:.0f} / {fit['features']}",
-        _rule(findings, CODES[model]),
-    )
-
-
-def _name(section: Section, model: str) -> str:
-    if model == "linear_on_input":
-        rank = section["linear_rank"]
-        return "linear on input" if rank is None else f"{rank} principal components"
-    if model == "majority":
-        return "majority class" if section["metric"] == "accuracy" else "mean only"
-    return {"trained": "network as it is", "last_layer": "last layer refit"}[model]
-
-
-def _size(value: float | None) -> str:
-    """A positive number; one beyond the range of doubles, which JSON has not, as infinite."""
-    return "∞" if value is None else f"{value:.1e}"
-
-
-def _rule(findings: tuple[Finding, ...], codes: tuple[str, ...]) -> str:
-    """The codes that failed, `?` behind those that could not be decided."""
-    marks = {"fail": "", "inconclusive": "?"}
-    shown = [f.code + marks[f.outcome] for f in findings if f.code in codes and f.outcome in marks]
-    if shown:
-        return ", ".join(shown)
-    judged = any(f.code in codes and f.outcome == "pass" for f in findings)
-    return "ok" if judged else "-"
+def _items(section: Section, findings: tuple[Finding, ...]) -> Iterator[Item]:
+    yield from verdict_notes(section)
+    if "models" not in section:
+        yield Note("This report was written before the comparison of models; analyze it again.")
+        return
+    yield from comparison(section, findings)
+    yield from stage_items(section)
+    yield from probe_items(section["probes"], findings)
+    yield from kernel_items(section["kernel"], section["infinite_width"])
+    yield from width_items(section["width_curve"])
+    yield from alignment_items(section["alignment"])
+    curve = section["learning_curve"]
+    yield from learning_items(curve, model_name(section, curve.get("model", "last_layer")))
+    yield from other_scores(section)
+    yield from fits(section)
+    bias = section["bias_correction"]
+    yield from bias_items(bias, asked=not str(bias.get("skipped", "")).startswith(NOT_ASKED))
+    yield from (Note(sentence(str(text))) for text in _remarks(section))
 
 
 def _caption(section: Section) -> str:
@@ -94,17 +52,14 @@ def _caption(section: Section) -> str:
     )
 
 
-def _notes(section: Section) -> tuple[Note, ...]:
-    notes = [Note(f"Verdict: {section['verdict']}. {_sentence(section['verdict_because'])}")]
-    for key, what in (("trained", "network as it is"), ("linear_on_input", "linear on input")):
-        if section[key] is None:
-            notes.append(Note(f"Not scored, {what}: {section[f'{key}_skipped']}."))
-    if any(fit["penalty_at_edge"] for fit in section["fits"]):
-        notes.append(
-            Note("A penalty lies at the edge of its grid, so the best one may lie beyond.")
+def _remarks(section: Section) -> Iterator[str]:
+    """The law of random networks, duplicated rows, and what was noted on the data."""
+    if section["initial"]:
+        yield f"random networks: {section['initial']}"
+    found = section["duplicates"]
+    if found["rows"]:
+        yield (
+            f"{found['rows']} rows equal an earlier one; {found['held_out']:.1%} of the held-out "
+            "rows have an equal among the training rows"
         )
-    return (*notes, *(Note(_sentence(text)) for text in section["notes"]))
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    yield from (str(text) for text in section["notes"])

@@ -1,4 +1,4 @@
-"""The pictures of a report: its slices, and its diagrams over the gain."""
+"""The pictures of a report: its slices, its diagrams over the gain, its readout's curves."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from fpcheck.attractors.gain_view import diagram, has_diagram
 from fpcheck.core.errors import UsageError
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Picture
+from fpcheck.readout.figures_view import pictures as readout
 
 
 def pictures_of(document: Section) -> tuple[Picture, ...]:
-    """Every map's slice, then every map's diagram of the fixed points over the gain.
+    """Every map's slice, every map's diagram over the gain, then the readout's pictures.
 
     Raises:
         UsageError: the report has none.
     """
-    found = (*_slices(document), *_diagrams(document))
+    found = (*_slices(document), *_diagrams(document), *readout(document.get("readout", {})))
     if not found:
         why = _why_none(document["attractors"])
         raise UsageError(
             f"the report on {document['subject']['name']} holds no picture{why and f': {why}'}",
             where="--output",
-            hint="fpcheck analyze MODEL --slice auto, or --continuation, draws one",
+            hint="fpcheck analyze MODEL --slice auto, --continuation or --data DATA draws one",
         )
     return found
 

@@ -1,4 +1,4 @@
-"""The JSON schema of the report, and a validator for the part of JSON Schema that it uses."""
+"""The JSON schemas that ship with fpcheck, and a validator for what they use of JSON Schema."""
 
 from __future__ import annotations
 
@@ -25,24 +25,30 @@ TYPES: Mapping[str, type | tuple[type, ...]] = {
 }
 
 
+REPORT, SCREEN = "schema.json", "screen_schema.json"
+
+
 @cache
-def schema() -> Section:
-    """The schema, draft 2020-12, as it ships in the package."""
-    text = resources.files(__package__).joinpath("schema.json").read_text("utf-8")
+def schema(name: str = REPORT) -> Section:
+    """The schema of reports or of screens, draft 2020-12, as it ships in the package."""
+    text = resources.files(__package__).joinpath(name).read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
-def violations(document: object) -> list[str]:
+def violations(document: object, name: str = REPORT) -> list[str]:
     """What in `document` is not as the schema says, each with its place; [] for a valid one."""
-    return [f"{place or 'the report'} {words}" for place, words in _check(document, schema(), "")]
+    whole = schema(name)
+    found = _check(document, whole, "", whole["$defs"])
+    return [f"{place or 'the report'} {words}" for place, words in found]
 
 
-def _check(value: object, rule: Section, place: str) -> Iterator[Violation]:
+def _check(value: object, rule: Section, place: str, parts: Section) -> Iterator[Violation]:
+    """What is wrong at `place`. parts: the definitions that a rule may refer to."""
     if "$ref" in rule:
-        yield from _check(value, schema()["$defs"][rule["$ref"].rpartition("/")[2]], place)
+        yield from _check(value, parts[rule["$ref"].rpartition("/")[2]], place, parts)
     if "anyOf" in rule:
-        tried = [list(_check(value, option, place)) for option in rule["anyOf"]]
+        tried = [list(_check(value, option, place, parts)) for option in rule["anyOf"]]
         if all(tried):
             yield from max(tried, key=_depth)
     if "type" in rule and not _is_of(value, rule["type"]):
@@ -58,13 +64,15 @@ def _check(value: object, rule: Section, place: str) -> Iterator[Violation]:
         if not low <= value <= high:
             yield place, f"is {value}, out of range"
     if isinstance(value, dict):
-        yield from _check_object(value, rule, place)
+        yield from _check_object(value, rule, place, parts)
     if isinstance(value, list) and "items" in rule:
         for index, entry in enumerate(value):
-            yield from _check(entry, rule["items"], f"{place}[{index}]")
+            yield from _check(entry, rule["items"], f"{place}[{index}]", parts)
 
 
-def _check_object(value: Mapping[str, object], rule: Section, place: str) -> Iterator[Violation]:
+def _check_object(
+    value: Mapping[str, object], rule: Section, place: str, parts: Section
+) -> Iterator[Violation]:
     prefix = f"{place}." if place else ""
     for name in rule.get("required", ()):
         if name not in value:
@@ -72,7 +80,7 @@ def _check_object(value: Mapping[str, object], rule: Section, place: str) -> Ite
     properties = rule.get("properties", {})
     others = rule.get("additionalProperties", {})
     for name, entry in value.items():
-        yield from _check(entry, properties.get(name, others), f"{prefix}{name}")
+        yield from _check(entry, properties.get(name, others), f"{prefix}{name}", parts)
 
 
 def _depth(tried: list[Violation]) -> int:

@@ -7,6 +7,7 @@ that E phi(x) phi(y) = sum a_n^2 c^n at correlation c. [Daniely, Frostig, Singer
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -34,11 +35,24 @@ def hermite_coefficients(f: ActivationFunction, q: float, n: int) -> Array:
         return _of_pieces(f, p, q, n)
     if f.name == "sin":  # no rule follows its oscillation at large q
         return _of_sine(q, n)
+    return _by_quadrature(f, f.phi, q, n)
+
+
+def hermite_slope_coefficients(f: ActivationFunction, q: float, n: int) -> Array:
+    """The n first coefficients of phi', for `f` that is smooth or bends at 0 alone, and no sine.
+
+    They are sqrt((k + 1) / q) a_(k+1), which at small q loses the digits that a_0 takes.
+    """
+    return _by_quadrature(f, f.derivative, q, n)
+
+
+def _by_quadrature(f: ActivationFunction, g: Callable[[Array], Array], q: float, n: int) -> Array:
+    """Coefficients of g, which is phi or phi' of `f`."""
     spread = math.sqrt(q)
     scale = moments.feature_scale(f)
     fineness = 0 if scale is None else max(0, math.ceil(math.log2(spread / scale)))
     z, weighted = _basis(fineness, next(size for size in SIZES if size >= n))
-    return np.asarray(f.phi(spread * z) @ weighted[:, :n])
+    return np.asarray(g(spread * z) @ weighted[:, :n])
 
 
 @lru_cache(maxsize=16)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -35,25 +36,45 @@ def polar_expectation(
     """
     s1, s2 = (math.sqrt(q) for q in variances)
     fineness = min(FINEST, max(0, math.ceil(math.log2(max(s1, s2) / scale))))
-    r, radial = _radii(fineness)
+    r, radial = radii(fineness)
     sine = math.sqrt((1.0 - c) * (1.0 + c))
-    theta, rest = math.atan2(sine, c), math.atan2(sine, -c)  # rest = pi - theta, in full
     # Each sector's two halves are mirror images with x and y exchanged.
     sides = ((s1, s2),) if s1 == s2 else ((s1, s2), (s2, s1))
     total = 0.0
-    for width, sign in ((rest, 1.0), (theta, -1.0)):  # x, y of one sign; of opposite signs
-        offset, angular = _half_sector(width, fineness)
-        far = np.sin(offset + (math.pi - width) if 2.0 * width > math.pi else width - offset)
+    for half in half_sectors(math.atan2(sine, c), math.atan2(sine, -c), fineness):
         for near_spread, far_spread in sides:
-            x = sign * near_spread * np.sin(offset)[:, None] * r
-            y = far_spread * far[:, None] * r
+            x = half.sign * near_spread * half.near[:, None] * r
+            y = far_spread * half.far[:, None] * r
             products = 2.0 * g(x) * g(y) if parity else g(x) * g(y) + g(-x) * g(-y)
-            total += float(angular @ (products @ radial)) / len(sides)
+            total += float(half.weights @ (products @ radial)) / len(sides)
     return total / math.pi
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HalfSector:
+    """Rays of the plane where x = near r, times `sign`, and y = far r, in standard deviations."""
+
+    sign: float
+    near: Array
+    far: Array
+    weights: Array
+
+
+def half_sectors(theta: float, rest: float, fineness: int) -> tuple[HalfSector, HalfSector]:
+    """Half of the sector where x and y have one sign, and half of the one where they have not.
+
+    theta: arccos c; rest: pi - theta, in full.
+    """
+    found = []
+    for width, sign in ((rest, 1.0), (theta, -1.0)):
+        offset, angular = _half_sector(width, fineness)
+        far = np.sin(offset + (math.pi - width) if 2.0 * width > math.pi else width - offset)
+        found.append(HalfSector(sign, np.sin(offset), far, angular))
+    return found[0], found[1]
+
+
 @lru_cache(maxsize=32)
-def _radii(fineness: int) -> tuple[Array, Array]:
+def radii(fineness: int) -> tuple[Array, Array]:
     """Nodes r and weights of int_0^inf g(r) r exp(-r^2/2) dr, g changing over 2^-fineness."""
     geometric = 2.0 ** np.arange(-fineness, 1.0)
     uniform = np.arange(1.0, REACH + WIDEST, WIDEST)

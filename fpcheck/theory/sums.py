@@ -21,6 +21,7 @@ from fpcheck.network.skeleton import (
     Pool,
     RMSNorm,
     Scale,
+    Skeleton,
     Slice,
 )
 from fpcheck.theory.positions import Positions, added, joined
@@ -38,7 +39,7 @@ def summed(node: Add, parts: list[UnitMoments], network: Network) -> Moments:
     """
     for i, one in enumerate(node.inputs):
         for other in node.inputs[:i]:
-            if not (_fresh(network, one, other) or _fresh(network, other, one)):
+            if not (fresh(network.skeleton, one, other) or fresh(network.skeleton, other, one)):
                 return NotKnown(
                     f"'{node.name}' adds '{other}' and '{one}', which are not independent: "
                     "no weights lie between them"
@@ -97,9 +98,9 @@ def sliced(node: Slice, m: UnitMoments, network: Network) -> Moments:
     return m
 
 
-def _fresh(network: Network, name: str, other: str) -> bool:
+def fresh(skeleton: Skeleton, name: str, other: str) -> bool:
     """Whether `name` comes unit by unit from a layer with weights that `other` has not met."""
-    by_name = {each.name: each for each in network.skeleton.nodes}
+    by_name = {each.name: each for each in skeleton.nodes}
     root: Node = by_name[name]
     while isinstance(root, UNIT_BY_UNIT):
         root = by_name[root.inputs[0]]

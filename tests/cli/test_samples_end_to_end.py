@@ -14,6 +14,7 @@ from fpcheck.report.schema import schema, violations
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 DIGITS = ["--data", str(SAMPLES / "digits.npz")]
+SIGNALS = ["--data", str(SAMPLES / "signals.npz")]
 CASES = {
     "autoencoder.pt": ["--activation", "tanh", *DIGITS],
     "autoencoder.safetensors": ["--activation", "tanh"],
@@ -26,6 +27,8 @@ CASES = {
     "classifier.safetensors": ["--activation", "relu", *DIGITS],
     "crelu100.toml": [],
     "residual_cnn1d.toml": [],
+    "signals_dense.toml": SIGNALS,
+    "signals_conv.toml": [*SIGNALS, "--bias-share", "0.1"],
 }
 SMALL = ["--starts", "64", "--samples", "16", "--splits", "3"]
 
@@ -42,7 +45,7 @@ def fpcheck(capsys):
 
 def test_every_sample_model_has_a_case():
     models = {p.name for p in SAMPLES.iterdir() if p.suffix not in (".py", ".md")}
-    assert models - {"digits.npz", "letters.npz"} == set(CASES)
+    assert models - {"digits.npz", "letters.npz", "signals.npz"} == set(CASES)
 
 
 @pytest.mark.parametrize("sample", CASES)
@@ -86,6 +89,18 @@ def test_a_saved_report_is_judged_under_other_limits_without_measuring(fpcheck, 
     assert "FP101" in out
     assert "limit min_q_ratio = 1e+06" in out
     assert fpcheck("report", saved, "-q", "--limit", "min_q_ratio=1e6", "--ignore", "FP1")[0] == 0
+
+
+def test_the_readout_s_pictures_are_drawn_again_from_a_saved_report(fpcheck, tmp_path):
+    saved, page, again = tmp_path / "r.json", tmp_path / "1.html", tmp_path / "2.html"
+    sample = str(SAMPLES / "signals_conv.toml")
+    outputs = ["-o", f"json={saved}", "-o", f"html={page}"]
+    assert fpcheck("analyze", sample, *SIGNALS, "-Q", "readout", *SMALL, *outputs)[0] == 0
+    assert fpcheck("report", str(saved), "-o", f"html={again}")[0] == 0
+    drawn = page.read_text("utf-8")
+    assert drawn == again.read_text("utf-8")
+    for title in ("Learning curve", "Score by depth", "Spectrum of the kernels"):
+        assert title in drawn
 
 
 def test_attractors_alone_of_a_network_that_is_no_self_map_exit_with_3(fpcheck):

@@ -61,7 +61,8 @@ def test_the_readmes_configuration_is_accepted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["analyze", "inspect", "suggest", "new", "report", "explain", "warm", "bench"]
+    "command",
+    ["analyze", "inspect", "suggest", "screen", "new", "report", "explain", "warm", "bench"],
 )
 def test_the_readme_names_every_command(command):
     assert f"fpcheck {command}" in README

@@ -37,6 +37,8 @@ SAMPLE_RUNS = {
     "hopfield.npz": {"output_activation": "tanh", "data": SAMPLES / "letters.npz"},
     "crelu100.toml": {},
     "residual_cnn1d.toml": {},
+    "signals_dense.toml": {"data": SAMPLES / "signals.npz"},
+    "signals_conv.toml": {"data": SAMPLES / "signals.npz"},
 }
 
 
@@ -55,7 +57,7 @@ def test_every_samples_report_is_valid_under_the_shipped_schema(name):
 
 def test_every_sample_model_has_a_run():
     models = {p.name for p in SAMPLES.iterdir() if p.suffix in {".pt", ".safetensors", ".toml"}}
-    models |= {p.name for p in SAMPLES.glob("*.npz")} - {"digits.npz", "letters.npz"}
+    models |= {p.name for p in SAMPLES.glob("*.npz")} - {"digits.npz", "letters.npz", "signals.npz"}
     assert models == set(SAMPLE_RUNS)
 
 

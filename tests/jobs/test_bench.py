@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 
 from fpcheck.core.progress import Monitor
+from fpcheck.core.streams import random_stream
 from fpcheck.core.tables import Table
 from fpcheck.jobs.bench import BenchResult, BenchRow, run_bench
+from fpcheck.jobs.bench.dual_kernels import BLOCK, dual_kernel_races
 from fpcheck.jobs.bench.fixed_points import fixed_point_rows
 from fpcheck.jobs.bench.iteration import iteration_races
 from fpcheck.jobs.bench.jacobians import jacobian_races
 from fpcheck.jobs.bench.loading import loading_races
 from fpcheck.jobs.bench.panel import bench_panel
 from fpcheck.jobs.bench.race import OURS, Race, run_race
-from fpcheck.jobs.bench.run import SECTIONS, gemm_peak
+from fpcheck.jobs.bench.readout import readout_races
+from fpcheck.jobs.bench.run import COMPARISONS, SECTIONS, gemm_peak
 
 PEAK = 50.0
 
@@ -72,6 +75,23 @@ def test_files_read_alike_by_all_ways():
     assert {".npz", ".safetensors"} <= set(cases)
 
 
+def test_dual_kernels_of_all_ways_agree_and_are_those_of_a_whole_depth():
+    relu, tanh = (answers_of(race)[OURS] for race in dual_kernel_races(quick=True))
+    assert relu.shape == tanh.shape == (200, 200)
+    # ReLU at sigma_w^2 = 2 keeps every row's own second moment through all layers.
+    inputs = random_stream(0, "bench", BLOCK).normal(size=(200, 784))
+    assert np.diag(relu) == pytest.approx((inputs * inputs).mean(axis=1), rel=1e-12)
+    assert (relu / np.diag(relu)[:, None]).mean() > 0.8  # and ten layers make rows alike
+
+
+@pytest.mark.slow
+def test_the_readout_of_the_bench_answers_the_whole_question():
+    (race,) = readout_races(quick=True)
+    found = race.ways[OURS]()
+    known = {model.name for model in found.models if model.score is not None}
+    assert {"last_layer_at_init", "infinite_nngp", "infinite_ntk", "rbf"} <= known
+
+
 def test_every_fixed_point_of_the_bench_is_proved_and_newton_finds_no_other():
     for row in fixed_point_rows(True, Monitor()):
         assert row.counts["proved"] == row.counts["found"]
@@ -94,7 +114,7 @@ def test_bench_stops_when_asked_to():
 @pytest.mark.slow
 def test_whole_bench_has_rows_from_every_section():
     result = run_bench(Monitor(), quick=True)
-    assert {row.group for row in result.rows} == set(SECTIONS)
+    assert {row.group for row in result.rows} == {*SECTIONS, *COMPARISONS}
     assert all(OURS in row.seconds for row in result.rows)
 
 

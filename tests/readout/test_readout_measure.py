@@ -223,7 +223,7 @@ def test_a_stop_ends_the_work():
 
 def test_progress_is_reported_split_by_split():
     heard = []
-    monitor = Monitor(report=lambda text, done, total: heard.append((done, total)))
+    monitor = Monitor(report=lambda *words: heard.append(words))
     measure(
         network([2, 3, 2]),
         classes(RING, RING_LABELS),
@@ -231,4 +231,6 @@ def test_progress_is_reported_split_by_split():
         random_stream(0, "readout"),
         monitor,
     )
-    assert heard == [(done, 10) for done in range(1, 11)]
+    splits = [words[1:] for words in heard if words[0] == "readout, random splits"]
+    assert splits == [(done, 10) for done in range(1, 11)]
+    assert {"readout, random networks", "readout, kernel ridge"} <= {words[0] for words in heard}

@@ -82,7 +82,7 @@ def results():
     yield "variance_fixed_point", VarianceFixedPoint
     for module in (attractors, summary, readout, signal, weights):
         for kind in vars(module).values():
-            own = getattr(kind, "__module__", "") == module.__name__
+            own = f"{getattr(kind, '__module__', '')}.".startswith(f"{module.__name__}.")
             if own and dataclasses.is_dataclass(kind):
                 yield from described(kind)
 

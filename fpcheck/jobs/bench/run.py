@@ -14,11 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from fpcheck.attractors.iterate import available_cores
 from fpcheck.core.progress import Monitor
+from fpcheck.jobs.bench.dual_kernels import dual_kernel_races
 from fpcheck.jobs.bench.fixed_points import fixed_point_rows
 from fpcheck.jobs.bench.iteration import iteration_races
 from fpcheck.jobs.bench.jacobians import jacobian_races
 from fpcheck.jobs.bench.loading import loading_races
 from fpcheck.jobs.bench.race import BenchRow, Race, run_race
+from fpcheck.jobs.bench.readout import readout_races
 from fpcheck.jobs.bench.starting import starting_races
 
 # A part that adds rows adds its races here. quick -> races; a race's answers are its own matter.
@@ -26,6 +28,8 @@ SECTIONS: dict[str, Callable[[bool], Iterator[Race[Any]]]] = {
     "iterate": iteration_races,
     "jacobian": jacobian_races,
     "load": loading_races,
+    "dual kernel": dual_kernel_races,
+    "readout": readout_races,
     "start": starting_races,
 }
 # Sections whose ways do not give one answer and so make their rows themselves.

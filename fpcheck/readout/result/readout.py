@@ -6,50 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fpcheck.core.findings import Status
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """The question cannot be answered: why, and what to pass."""
-
-    skipped: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """One ridge fit: `model` is last_layer or linear_on_input.
-
-    score_train: on the rows it was fitted to, mean over the splits. penalty: the median over the
-    splits, in units of squared features; relative_penalty: over the mean eigenvalue of the centred
-    features; penalty_at_edge: it is the first or last of the grid. degrees_of_freedom: mean trace
-    of the hat matrix. condition, rank, effective_rank: of all rows' centred features; condition is
-    null ("inf") where they depend linearly on each other.
-    """
-
-    model: str
-    features: int
-    score_train: float
-    penalty: float
-    relative_penalty: float
-    penalty_at_edge: bool
-    degrees_of_freedom: float
-    condition: float
-    rank: int
-    effective_rank: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """The last layer's score minus that of `over`, on the same held-out rows.
-
-    over: majority, linear_on_input or trained. low, high: the 95 % interval of the paired
-    differences.
-    """
-
-    over: str
-    gain: float
-    low: float
-    high: float
+from fpcheck.readout.result.curves import LearningCurve, WidthCurve
+from fpcheck.readout.result.depths import Probes, Stages
+from fpcheck.readout.result.kernels import Alignment, BiasCorrection, InfiniteWidth, KernelPart
+from fpcheck.readout.result.scores import Duplicates, Fit, Gain, ModelScore, Paired
+from fpcheck.readout.result.skipped import Skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +22,16 @@ class ReadoutResult:
     the mean predictor where the target is numbers. layer: the dense layer that is fitted again;
     feature_source: the node whose values it sees. linear_rank: the width that the linear model is
     held to where its target is its own input. balanced_accuracy: the mean over the classes of
-    their accuracies, by model.
+    their accuracies, by model. models, paired: the comparison that decides; costly models see the
+    first splits alone, as many as `splits` of each says. initial: how random networks are drawn.
+    decided_by: the figure's name. Parts that could not be measured are {"skipped": why}.
     """
 
     metric: str
     task: str
     target: str
     classes: tuple[str, ...]
+    class_sizes: tuple[int, ...]
     rows: int
     test_rows: int
     splits: int
@@ -89,11 +53,24 @@ class ReadoutResult:
     trained_low: float | None
     trained_high: float | None
     trained_skipped: str
-    infinite_width: Mapping[str, str]
     balanced_accuracy: Mapping[str, float]
     fits: tuple[Fit, ...]
     gains: tuple[Gain, ...]
+    models: tuple[ModelScore, ...]
+    paired: tuple[Paired, ...]
+    initial: str
+    infinite_width: InfiniteWidth | Skipped
+    kernel: KernelPart | Skipped
+    alignment: tuple[Alignment, ...] | Skipped
+    learning_curve: LearningCurve | Skipped
+    width_curve: WidthCurve | Skipped
+    stages: Stages | Skipped
+    probes: Probes | Skipped
+    bias_correction: BiasCorrection | Skipped
+    duplicates: Duplicates
     verdict: str
     verdict_because: str
+    decided_by: str
+    next_step: str
     notes: tuple[str, ...]
     status: Status = "sampled"

@@ -8,7 +8,7 @@ import pytest
 
 from fpcheck.cli import progress as progress_module
 from fpcheck.cli.progress import ERASE, ProgressLine, progress, progress_text
-from fpcheck.cli.screen import columns, say, show, style_for
+from fpcheck.cli.terminal import columns, say, show, style_for
 from fpcheck.core.errors import UsageError
 
 

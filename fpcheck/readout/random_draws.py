@@ -1,0 +1,71 @@
+"""The last layer of random networks, fitted and scored on the same splits as all other models."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpcheck.core.errors import MemoryLimitError
+from fpcheck.network.skeleton import Dense
+from fpcheck.readout.drawn import fitted, require_room
+from fpcheck.readout.features import frozen_features
+from fpcheck.readout.initial import Initial
+from fpcheck.readout.models import Asked, Scored, without
+from fpcheck.readout.problem import Score
+from fpcheck.readout.workers import in_order
+
+Array = NDArray[np.float64]
+
+AT_INIT = "last_layer_at_init"
+
+
+def at_initialisation(
+    asked: Asked,
+    start: Initial,
+    rows: Array,
+    last: Dense,
+    draws: list[np.random.Generator],
+    costly: int,
+    seen: NDArray[np.intp],
+    name: str = AT_INIT,
+) -> tuple[Scored, list[Array]]:
+    """The last layer of every draw of `start` on the first `costly` splits, (D, J) scores.
+
+    Args:
+        asked: the problem and the splits.
+        start: what the networks are drawn from.
+        rows: (n, *input shape).
+        last: the layer that is fitted.
+        draws: one generator a network.
+        costly: how many splits.
+        seen: the rows whose features of every draw are handed back, (len(seen), p) each.
+        name: the model's.
+    """
+    splits = asked.splits[:costly]
+    width = int(np.prod(start.skeleton.shapes[last.inputs[0]]))
+    try:
+        require_room(len(rows), width, len(draws), asked.threads)
+    except MemoryLimitError as error:
+        return without(name, error.message), []
+
+    def one(rng: np.random.Generator) -> tuple[list[Score], Array] | None:
+        network = start.draw(rng)
+        features = frozen_features(network, rows, last, asked.monitor).features
+        if not np.isfinite(features).all():
+            return None
+        scores = fitted(features, asked.problem, splits, asked.monitor)
+        asked.monitor.report("readout, random networks", 0, 0)
+        return scores, features[seen]
+
+    found = in_order(one, draws, asked.threads, asked.monitor)
+    kept = [each for each in found if each is not None]
+    if len(kept) < len(found):
+        lost = len(found) - len(kept)
+        why = (
+            f"the values that enter '{last.name}' are not finite in {lost} of {len(found)} random "
+            "networks"
+        )
+        return without(name, why), []
+    values = np.array([[one.value for one in scores] for scores, _ in kept])
+    every = tuple(one for scores, _ in kept for one in scores)
+    return Scored(name, values, every), [features for _, features in kept]
