@@ -7,7 +7,6 @@ kernel for all of them (kernels.settle, which states the rules).
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
@@ -29,6 +28,7 @@ from fpcheck.attractors.images import (
 from fpcheck.core.errors import UsageError
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
+from fpcheck.core.workers import available_cores
 from fpcheck.kernels import settle as kernel
 from fpcheck.kernels.chain import LANE_BLOCK, iterate_chain
 from fpcheck.network.program import Program, dense_chain
@@ -222,13 +222,6 @@ def _collect(pending: dict[Future[None], slice], total: int, monitor: Monitor, w
             done += block.stop - block.start
         if finished:
             monitor.report(words, done, total)
-
-
-def available_cores() -> int:
-    """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def part(result: Iterated, block: slice) -> Iterated:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from fpcheck.attractors.certify import Certificate
 from fpcheck.attractors.discover import DENSE_LIMIT, Discovery
-from fpcheck.attractors.iterate import available_cores
 from fpcheck.attractors.polish import Polished, coordinates
 from fpcheck.attractors.result import Continuum, Cycle, Decay, Eigenvalue, FixedPoint, Others
 from fpcheck.attractors.selfmap import differentiable
@@ -25,6 +24,7 @@ from fpcheck.attractors.stability import (
     trial_stability,
 )
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import available_cores
 from fpcheck.network.program import Program
 
 # Fixed points, and cycles, that are listed one by one, and the entries of all their points

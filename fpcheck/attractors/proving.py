@@ -15,9 +15,9 @@ from fpcheck.attractors.certify import (
     proving,
     same_point,
 )
-from fpcheck.attractors.iterate import available_cores
 from fpcheck.attractors.polish import Polished, size_of
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import available_cores
 from fpcheck.network.program import Program
 
 # Points further apart than this, relative to their size, are not compared by their certificates:

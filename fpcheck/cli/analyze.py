@@ -69,24 +69,8 @@ def analyze(
             rich_help_panel=options.MODEL,
         ),
     ] = None,
-    scale: Annotated[
-        str | None,
-        typer.Option(
-            "--scale",
-            metavar="FACTOR",
-            help="Multiply the data by a number, or by what makes them 'unit'.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
-    centre: Annotated[
-        str | None,
-        typer.Option(
-            "--centre",
-            metavar="VALUE",
-            help="Subtract a number, or the 'mean' of every entry, first.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
+    scale: options.Scale = None,
+    centre: options.Centre = None,
     clip: Annotated[
         str | None,
         typer.Option(

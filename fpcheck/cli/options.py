@@ -69,6 +69,24 @@ InputShape: TypeAlias = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+Scale: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--scale",
+        metavar="FACTOR",
+        help="Multiply the data by a number, or by what makes them 'unit'.",
+        rich_help_panel=MODEL,
+    ),
+]
+Centre: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--centre",
+        metavar="VALUE",
+        help="Subtract a number, or the 'mean' of every entry, first.",
+        rich_help_panel=MODEL,
+    ),
+]
 Limits: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
@@ -123,6 +141,12 @@ Outputs: TypeAlias = Annotated[
         metavar="FILE",
         help="FILE instead of stdout; FORMAT=FILE besides stdout. Repeatable.",
         rich_help_panel=OUTPUT,
+    ),
+]
+OneFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="FILE instead of stdout.", rich_help_panel=OUTPUT
     ),
 ]
 Quiet: TypeAlias = Annotated[

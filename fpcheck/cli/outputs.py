@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpcheck.cli.terminal import say, show
 from fpcheck.core.errors import UsageError
 from fpcheck.core.nearest import did_you_mean
 
@@ -124,6 +125,19 @@ def check_writable(path: Path) -> None:
             where="--output",
             hint="name a file in a folder that can be written to",
         ) from None
+
+
+def deliver_text(text: str, path: Path | None) -> None:
+    """Write an answer to its file and say so on stderr, or to stdout where there is none.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    if path is None:
+        show(text)
+        return
+    write_whole(path, text)
+    say(f"Wrote {path}")
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fpcheck.cli import options
-from fpcheck.cli.terminal import say, show
+from fpcheck.cli.terminal import say
 from fpcheck.core.errors import UsageError
 from fpcheck.core.settings import Settings
 
@@ -58,24 +58,8 @@ def screen(
             rich_help_panel=options.MODEL,
         ),
     ] = None,
-    scale: Annotated[
-        str | None,
-        typer.Option(
-            "--scale",
-            metavar="FACTOR",
-            help="Multiply the data by a number, or by what makes them 'unit'.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
-    centre: Annotated[
-        str | None,
-        typer.Option(
-            "--centre",
-            metavar="VALUE",
-            help="Subtract a number, or the 'mean' of every entry, first.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
+    scale: options.Scale = None,
+    centre: options.Centre = None,
     activation: options.Activation = None,
     output_activation: options.OutputActivation = None,
     rows: Annotated[
@@ -149,16 +133,7 @@ def screen(
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="FILE instead of stdout.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
+    output: options.OneFile = None,
     ascii_only: options.Ascii = False,
     width: options.Width = None,
 ) -> int:
@@ -174,7 +149,7 @@ def screen(
     Exit code: 0 they were ranked; 2 something cannot be used; 3 nothing could
     be judged.
     """
-    from fpcheck.cli.outputs import check_format, check_writable, write_whole
+    from fpcheck.cli.outputs import check_format, check_writable, deliver_text
 
     form = format_ or "terminal"
     check_format(form, "--format", FORMATS)
@@ -205,11 +180,7 @@ def screen(
         from fpcheck.report.terminal import write_panels
 
         text = write_panels(screening(document), style)
-    if output is None:
-        show(text)
-    else:
-        write_whole(output, text)
-        say(f"Wrote {output}")
+    deliver_text(text, output)
     if document["ranked_by"] is None:
         say("note: nothing that was asked could be judged")
         return NOT_JUDGED

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fpcheck.cli import options
-from fpcheck.cli.terminal import say, show
 from fpcheck.core.errors import UsageError
-from fpcheck.core.nearest import did_you_mean
 from fpcheck.report.style import Style
 
 if TYPE_CHECKING:
@@ -137,16 +135,7 @@ def suggest(
             help="terminal (default), json, spec, pytorch, keras or jax.",
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="FILE instead of stdout.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
+    output: options.OneFile = None,
     ascii_only: options.Ascii = False,
     width: options.Width = None,
 ) -> int:
@@ -158,13 +147,10 @@ def suggest(
       fpcheck suggest net.toml --method lsuv --data data.npz -f jax
       fpcheck suggest --sparsity 0.85 --units 300 --depth 100
     """
-    from fpcheck.cli.outputs import check_writable, write_whole
+    from fpcheck.cli.outputs import check_format, check_writable, deliver_text
 
     form = format_ or "terminal"
-    if form not in FORMATS:
-        raise UsageError(
-            f"unknown format '{form}'", where="--format", hint=did_you_mean(form, FORMATS)
-        )
+    check_format(form, "--format", FORMATS)
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=False, verbose=False)
     options.check_data_flags(data, {"target": target})
     if output is not None:
@@ -178,11 +164,7 @@ def suggest(
     }  # fmt: skip
     document = _suggested(model, seed, wishes, shapes)
     text = _text(document, form, style)
-    if output is None:
-        show(text)
-    else:
-        write_whole(output, text)
-        say(f"Wrote {output}")
+    deliver_text(text, output)
     return 0
 
 

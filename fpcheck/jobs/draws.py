@@ -11,7 +11,6 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from fpcheck.attractors.iterate import available_cores
 from fpcheck.attractors.measure import measure
 from fpcheck.core.errors import NothingToJudgeError, UsageError
 from fpcheck.core.findings import Status
@@ -21,6 +20,7 @@ from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.core.streams import random_stream
+from fpcheck.core.workers import available_cores
 from fpcheck.network.constant_input import ZEROS, ConstantInput
 from fpcheck.network.initializers import draw_network
 from fpcheck.network.inputs import draw_inputs

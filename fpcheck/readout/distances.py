@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fpcheck.core.memory import require_memory
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import in_order, worker_count
 from fpcheck.readout.splits import Rows
-from fpcheck.readout.workers import in_order, worker_count
 
 Array = NDArray[np.float64]
 Rows2 = NDArray[np.intp]  # (rows, neighbours)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from fpcheck.core.intervals import Interval, mean_t
 from fpcheck.core.memory import require_memory
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import in_order, worker_count
 from fpcheck.network.skeleton import Dense
 from fpcheck.readout.features import compressed, frozen_features, rescaled
 from fpcheck.readout.initial import Initial
 from fpcheck.readout.problem import Problem, Score, score
 from fpcheck.readout.ridge import RELATIVE_PENALTIES, fit_ridge, working_memory
 from fpcheck.readout.splits import Split
-from fpcheck.readout.workers import in_order, worker_count
 
 Array = NDArray[np.float64]
 
@@ -43,25 +43,48 @@ def drawn_scores(
     Raises:
         MemoryLimitError: a network or its features do not fit into memory.
     """
-
-    width = math.prod(start.skeleton.shapes[last.inputs[0]])
-    require_room(len(inputs), width, len(rngs), threads)
-
-    def one(rng: np.random.Generator) -> Array | None:
-        features = frozen_features(start.draw(rng), inputs, last, monitor).features
-        if not np.isfinite(features).all():
-            return None
-        return np.array([one.value for one in fitted(features, problem, splits, monitor)])
-
-    drawn = in_order(one, rngs, threads, monitor)
-    scores = [each for each in drawn if each is not None]
+    drawn = fitted_draws(
+        start, problem, inputs, last, splits, rngs, threads=threads, monitor=monitor
+    )
+    scores = [[one.value for one in each[0]] for each in drawn if each is not None]
     if len(scores) < len(drawn):
         return f"in {len(drawn) - len(scores)} of {len(drawn)} draws the features are not finite"
     table = np.array(scores)
     return table if np.isfinite(table).all() else "some held-out rows have no finite score"
 
 
-def fitted(
+def fitted_draws(
+    start: Initial,
+    problem: Problem,
+    inputs: Array,
+    last: Dense,
+    splits: Sequence[Split],
+    rngs: Sequence[np.random.Generator],
+    *,
+    seen: NDArray[np.intp] | None = None,
+    threads: int = 0,
+    monitor: Monitor,
+) -> list[tuple[list[Score], Array] | None]:
+    """Of every random network its scores in all splits and its features of the rows `seen`.
+
+    None for a network whose features are not finite. seen: no rows where it is left out.
+
+    Raises:
+        MemoryLimitError: a network or its features do not fit into memory.
+    """
+    _require_room(len(inputs), math.prod(start.skeleton.shapes[last.inputs[0]]), len(rngs), threads)
+    kept = np.empty(0, np.intp) if seen is None else seen
+
+    def one(rng: np.random.Generator) -> tuple[list[Score], Array] | None:
+        features = frozen_features(start.draw(rng), inputs, last, monitor).features
+        if not np.isfinite(features).all():
+            return None
+        return _fitted(features, problem, splits, monitor), features[kept]
+
+    return in_order(one, rngs, threads, monitor, "readout, random networks")
+
+
+def _fitted(
     features: Array, problem: Problem, splits: Sequence[Split], monitor: Monitor
 ) -> list[Score]:
     """The held-out score of ridge on features (n, p), finite, in every split."""
@@ -74,7 +97,7 @@ def fitted(
     return scores
 
 
-def require_room(rows: int, width: int, draws: int, threads: int) -> None:
+def _require_room(rows: int, width: int, draws: int, threads: int) -> None:
     """Refuse random networks whose features and fits do not fit into memory.
 
     Raises:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from fpcheck.core.memory import require_memory
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import in_order, worker_count
 from fpcheck.readout.bordered import bordered_inverse, centred_kernel
 from fpcheck.readout.kernel_curve import kernel_curve, least, spread_rows
 from fpcheck.readout.schur import Look, look
 from fpcheck.readout.splits import Split
-from fpcheck.readout.workers import in_order, worker_count
 
 Array = NDArray[np.float64]
 

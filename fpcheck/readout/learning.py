@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.core.intervals import Z95
+from fpcheck.core.workers import in_order
 from fpcheck.readout.comparison import score_interval
 from fpcheck.readout.curves import DISTANCE, power_law
 from fpcheck.readout.models import Asked
@@ -15,7 +16,6 @@ from fpcheck.readout.problem import score
 from fpcheck.readout.result import LearningCurve, LearningPoint, Skipped
 from fpcheck.readout.ridge import RELATIVE_PENALTIES, fit_ridge
 from fpcheck.readout.splits import Rows, Split
-from fpcheck.readout.workers import in_order
 
 Array = NDArray[np.float64]
 

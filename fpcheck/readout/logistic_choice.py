@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import in_order
 from fpcheck.readout.logistic import Labels, LogisticFit, fit_logistic, log_loss
 from fpcheck.readout.splits import Split, random_split
-from fpcheck.readout.workers import in_order
 
 Array = NDArray[np.float64]
 

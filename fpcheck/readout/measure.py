@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -13,6 +11,7 @@ from fpcheck.core.errors import UsageError
 from fpcheck.core.memory import require_memory
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
+from fpcheck.core.workers import in_order, worker_count
 from fpcheck.network.data import Data, fit_to
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Dense, Skeleton
@@ -168,30 +167,17 @@ def _run(
     """The trials of all splits in their order, whatever the number of threads."""
 
     def one(split: Split) -> dict[str, Trial]:
-        monitor.check()
         return run_trial(problem, models, split)
 
-    trials: list[dict[str, Trial]] = []
-    with ThreadPoolExecutor(_threads(settings)) as pool:
-        try:
-            for done, trial in enumerate(pool.map(one, splits)):
-                trials.append(trial)
-                monitor.report("readout, random splits", done + 1, len(splits))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return trials
-
-
-def _threads(settings: Settings) -> int:
-    return max(1, min(settings.threads or os.cpu_count() or 1, settings.splits))
+    return in_order(one, splits, settings.threads, monitor, "readout, random splits")
 
 
 def _require_room(rows: int, width: int, settings: Settings) -> None:
     """Refuse work that does not fit: two tables, their spectra, and a fit in every thread."""
     side = min(rows, width)
     tables = 8.0 * (3.0 * rows * width + 3.0 * side * side)
-    fits = _threads(settings) * working_memory(rows, side)
+    busy = worker_count(settings.threads, settings.splits)
+    fits = busy * working_memory(rows, side)
     require_memory(tables + fits, f"the readout of {rows} rows of {width} features")
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import in_order
 from fpcheck.readout.distances import Rows2, from_a_row, nearest_rows
 from fpcheck.readout.problem import Problem
 from fpcheck.readout.splits import Rows, Split
-from fpcheck.readout.workers import in_order
 
 Array = NDArray[np.float64]
 

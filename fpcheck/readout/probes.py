@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fpcheck.core.intervals import Interval
 from fpcheck.core.memory import require_memory
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import in_order
 from fpcheck.network.layers import layers
 from fpcheck.network.network import Network
 from fpcheck.network.program import ROW_BLOCK, trace
@@ -22,7 +23,6 @@ from fpcheck.readout.problem import Problem, score
 from fpcheck.readout.result import Probe, Probes, Skipped
 from fpcheck.readout.ridge import RELATIVE_PENALTIES, fit_ridge
 from fpcheck.readout.splits import Split, resampled_interval
-from fpcheck.readout.workers import in_order
 
 Array = NDArray[np.float64]
 

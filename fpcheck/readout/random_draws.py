@@ -7,12 +7,9 @@ from numpy.typing import NDArray
 
 from fpcheck.core.errors import MemoryLimitError
 from fpcheck.network.skeleton import Dense
-from fpcheck.readout.drawn import fitted, require_room
-from fpcheck.readout.features import frozen_features
+from fpcheck.readout.drawn import fitted_draws
 from fpcheck.readout.initial import Initial
 from fpcheck.readout.models import Asked, Scored, without
-from fpcheck.readout.problem import Score
-from fpcheck.readout.workers import in_order
 
 Array = NDArray[np.float64]
 
@@ -42,22 +39,13 @@ def at_initialisation(
         name: the model's.
     """
     splits = asked.splits[:costly]
-    width = int(np.prod(start.skeleton.shapes[last.inputs[0]]))
     try:
-        require_room(len(rows), width, len(draws), asked.threads)
+        found = fitted_draws(
+            start, asked.problem, rows, last, splits, draws,
+            seen=seen, threads=asked.threads, monitor=asked.monitor,
+        )  # fmt: skip
     except MemoryLimitError as error:
         return without(name, error.message), []
-
-    def one(rng: np.random.Generator) -> tuple[list[Score], Array] | None:
-        network = start.draw(rng)
-        features = frozen_features(network, rows, last, asked.monitor).features
-        if not np.isfinite(features).all():
-            return None
-        scores = fitted(features, asked.problem, splits, asked.monitor)
-        asked.monitor.report("readout, random networks", 0, 0)
-        return scores, features[seen]
-
-    found = in_order(one, draws, asked.threads, asked.monitor)
     kept = [each for each in found if each is not None]
     if len(kept) < len(found):
         lost = len(found) - len(kept)

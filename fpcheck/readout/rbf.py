@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fpcheck.core.memory import require_memory
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import in_order
 from fpcheck.readout.bordered import centred_kernel
 from fpcheck.readout.distances import from_a_row, squared_distances
 from fpcheck.readout.kernel_curve import kernel_curve, least, spread_rows
@@ -20,7 +21,6 @@ from fpcheck.readout.kernel_ridge import (
     kernel_trials,
 )
 from fpcheck.readout.splits import Split
-from fpcheck.readout.workers import in_order
 
 Array = NDArray[np.float64]
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.core.workers import in_order
 from fpcheck.readout.descent import descend
 from fpcheck.readout.logistic import fit_logistic
 from fpcheck.readout.logistic_choice import mean_eigenvalue
@@ -21,7 +22,6 @@ from fpcheck.readout.models import Asked
 from fpcheck.readout.ridge import fit_ridge
 from fpcheck.readout.splits import Split, random_split
 from fpcheck.readout.tail import Tail, TailLoss, flatten, predict
-from fpcheck.readout.workers import in_order
 
 Array = NDArray[np.float64]
 Weights = list[tuple[NDArray[np.floating], NDArray[np.floating]]]

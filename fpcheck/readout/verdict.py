@@ -66,12 +66,6 @@ class Decision:
     next_step: str
 
 
-def judge_scores(over_majority: Gain, over_linear: Gain | None) -> tuple[str, str]:
-    """The verdict by these two gains alone, and the figure with the rule that decided it."""
-    found = decide(Evidence(over_majority, over_linear))
-    return found.verdict, found.because
-
-
 def decide(seen: Evidence) -> Decision:
     """The verdict by the 95 % intervals of paired differences, in this order.
 

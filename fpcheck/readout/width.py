@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fpcheck.core.intervals import Z95, wilson
 from fpcheck.core.memory import fits
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import worker_count
 from fpcheck.network.network import Network, needed_parameters
 from fpcheck.network.skeleton import Conv, ConvTranspose, Dense, Skeleton, fan_in
 from fpcheck.readout.curves import DISTANCE
@@ -22,7 +23,6 @@ from fpcheck.readout.result import Skipped, WidthCurve
 from fpcheck.readout.ridge import working_memory
 from fpcheck.readout.splits import Split
 from fpcheck.readout.width_fit import FEWEST, Drawn, width_curve
-from fpcheck.readout.workers import worker_count
 from fpcheck.theory.layer_scales import LayerLaws
 
 Array = NDArray[np.float64]

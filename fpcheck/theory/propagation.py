@@ -20,7 +20,6 @@ from fpcheck.network.skeleton import (
     Activation,
     Add,
     BatchNorm,
-    BlackBox,
     Concat,
     Conv,
     ConvTranspose,
@@ -29,15 +28,12 @@ from fpcheck.network.skeleton import (
     GroupNorm,
     Input,
     LayerNorm,
-    MatMul,
-    Multiply,
     Node,
     Pool,
     Reshape,
     RMSNorm,
     Scale,
     Slice,
-    Softmax,
     Transpose,
 )
 from fpcheck.theory import moments
@@ -56,6 +52,7 @@ from fpcheck.theory.recursion_state import (
     UnitMoments,
     at_positions,
     averaged,
+    no_limit,
     times,
 )
 from fpcheck.theory.sums import concatenated, sliced, summed
@@ -125,18 +122,7 @@ def _step(
             return constant_scaled(node, m, network)
         case Flatten() | Reshape() | Transpose() | Pool():
             return _rearranged(node, m, network)
-    return NotKnown(_no_map(node))
-
-
-def _no_map(node: Node) -> str:
-    match node:
-        case Multiply() | MatMul():
-            return f"'{node.name}' multiplies two signals: their product is not Gaussian"
-        case Softmax():
-            return f"'{node.name}' is a softmax, whose units depend on one another"
-        case BlackBox():
-            return f"'{node.name}' is a function whose inside is not known"
-    return f"'{node.name}' is not followed"
+    return no_limit(node)
 
 
 def _linear(m: UnitMoments, scale: LayerScale) -> Moments:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from fpcheck.network.skeleton import BlackBox, MatMul, Multiply, Node, Softmax
 from fpcheck.theory.positions import Positions
 
 
@@ -42,6 +43,20 @@ class NotKnown:
     """Why the recursion says nothing about a node."""
 
     reason: str
+
+
+def no_limit(node: Node) -> NotKnown:
+    """Why nothing is known at infinite width of a node that no recursion follows."""
+    match node:
+        case Multiply() | MatMul():
+            why = "multiplies two signals: their product is not Gaussian"
+        case Softmax():
+            why = "is a softmax, whose units depend on one another"
+        case BlackBox():
+            why = "is a function whose inside is not known"
+        case _:
+            why = "is not followed"
+    return NotKnown(f"'{node.name}' {why}")
 
 
 Moments: TypeAlias = UnitMoments | NotKnown

@@ -12,9 +12,9 @@ from fpcheck.attractors.continuation.curve import CurvePoint, Tracer
 from fpcheck.attractors.continuation.events import Located, other_curves
 from fpcheck.attractors.continuation.family import Family
 from fpcheck.attractors.continuation.trail import SAME, Trail, Window, follow
-from fpcheck.attractors.iterate import available_cores
 from fpcheck.attractors.selfmap import Array
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import available_cores
 
 # Curves that are followed from branch points, all together.
 MOST_SWITCHED = 32

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fpcheck.attractors.iterate import available_cores
 from fpcheck.attractors.search.fibers import Lane, Lanes, advance, begin, go_on, new_lanes
 from fpcheck.attractors.search.pieces import Pieces, Walk, pieces_of
 from fpcheck.attractors.search.registry import Registry
 from fpcheck.attractors.search.space import Space
 from fpcheck.attractors.search.systems import solve_stack
 from fpcheck.attractors.selfmap import Array
+from fpcheck.core.workers import available_cores
 
 # Lanes are worked on in groups, a thread each; all groups then meet and share what they found.
 # The numbers are fixed, so that no result depends on the cores.

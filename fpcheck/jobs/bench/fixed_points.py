@@ -15,12 +15,12 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.attractors.iterate import available_cores
 from fpcheck.attractors.polish import Polished, polish
 from fpcheck.attractors.proving import certify_all
 from fpcheck.attractors.search import Seeds, find_all
 from fpcheck.core.progress import Monitor
 from fpcheck.core.streams import random_stream
+from fpcheck.core.workers import available_cores
 from fpcheck.jobs.bench.chains import tanh_network, torch_module
 from fpcheck.jobs.bench.race import OURS, BenchRow
 from fpcheck.network.program import Program

@@ -9,10 +9,11 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.attractors.iterate import available_cores, iterate_starts
+from fpcheck.attractors.iterate import iterate_starts
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.core.streams import random_stream
+from fpcheck.core.workers import available_cores
 from fpcheck.jobs.bench.chains import chain_parameters, tanh_network, torch_module
 from fpcheck.jobs.bench.race import OURS, Race
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from fpcheck.attractors.iterate import available_cores
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import available_cores
 from fpcheck.jobs.bench.dual_kernels import dual_kernel_races
 from fpcheck.jobs.bench.fixed_points import fixed_point_rows
 from fpcheck.jobs.bench.iteration import iteration_races

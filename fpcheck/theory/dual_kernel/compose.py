@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from fpcheck.core.memory import require_memory
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import available_cores
 from fpcheck.network.skeleton import Node, Skeleton
 from fpcheck.theory.dual_kernel.blocks import block_kernels
 from fpcheck.theory.dual_kernel.constants import Parameters, affine, starting_constants
@@ -24,7 +25,7 @@ from fpcheck.theory.dual_kernel.meeting import Rules, Side, beside
 from fpcheck.theory.dual_kernel.plan import Walk, needed_nodes, walk, with_sums
 from fpcheck.theory.dual_kernel.row_moments import row_moments, wanted_means
 from fpcheck.theory.dual_kernel.spatial import TERM_BYTES
-from fpcheck.theory.dual_kernel.tiles import Block, in_threads, rows_a_block, tiles, workers
+from fpcheck.theory.dual_kernel.tiles import Block, in_threads, rows_a_block, tiles
 from fpcheck.theory.layer_scales import LayerScale
 from fpcheck.theory.quadrature import Array
 from fpcheck.theory.recursion_state import NotKnown
@@ -226,7 +227,7 @@ def _within_limits(
     if refused is not None:
         return refused
     most = rows_a_block(pair.largest)
-    threads = workers(job.threads)
+    threads = job.threads or available_cores()
     needed = SPARE + 8.0 * m * k * len(job.pairs.finals) * (2 if ntk else 1)
     needed += 8.0 * threads * min(most, m) * min(most, k) * pair.entries
     needed += 8.0 * min(total * alone.entries, threads * ROWS_ALONE * 4)

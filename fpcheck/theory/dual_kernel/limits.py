@@ -12,7 +12,6 @@ from fpcheck.network.skeleton import (
     Activation,
     Add,
     BatchNorm,
-    BlackBox,
     Concat,
     Conv,
     ConvTranspose,
@@ -20,8 +19,6 @@ from fpcheck.network.skeleton import (
     Flatten,
     GroupNorm,
     LayerNorm,
-    MatMul,
-    Multiply,
     Node,
     Pool,
     Reshape,
@@ -30,7 +27,6 @@ from fpcheck.network.skeleton import (
     Shape,
     Skeleton,
     Slice,
-    Softmax,
     Transpose,
 )
 from fpcheck.theory.dual_kernel.constants import (
@@ -50,7 +46,7 @@ from fpcheck.theory.dual_kernel.layout import (
     remade,
 )
 from fpcheck.theory.layer_scales import LayerScale
-from fpcheck.theory.recursion_state import NotKnown
+from fpcheck.theory.recursion_state import NotKnown, no_limit
 from fpcheck.theory.sums import fresh
 
 FEWEST_CHANNELS = 2  # a group of one channel has no mean square over units to settle on
@@ -84,7 +80,7 @@ def _described(
             return joined(node, sources, skeleton)
     (source,) = sources if len(sources) == 1 else (None,)
     if not isinstance(source, Layout):
-        return NotKnown(_no_limit(node))
+        return no_limit(node)
     before, after = skeleton.shapes[node.inputs[0]], skeleton.shapes[node.name]
     match node:
         case Activation():
@@ -97,18 +93,7 @@ def _described(
             return _normalised(node, source, before, parameters)
         case BatchNorm() | Scale():
             return _scaled(node, source, parameters)
-    return NotKnown(_no_limit(node))
-
-
-def _no_limit(node: Node) -> str:
-    match node:
-        case Multiply() | MatMul():
-            return f"'{node.name}' multiplies two signals: their product is not Gaussian"
-        case Softmax():
-            return f"'{node.name}' is a softmax, whose units depend on one another"
-        case BlackBox():
-            return f"'{node.name}' is a function whose inside is not known"
-    return f"'{node.name}' is not followed"
+    return no_limit(node)
 
 
 def _weighted(node: Dense | Conv | ConvTranspose, source: Known, skeleton: Skeleton) -> Described:

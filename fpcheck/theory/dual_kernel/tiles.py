@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpcheck.core.progress import Monitor
+from fpcheck.core.workers import worker_count
 
 ROWS = 256  # a block of one value of 256 x 256 stays in a core's own cache
 FEWEST_ROWS = 96  # of a block on the diagonal, half of whose work is done twice
@@ -83,7 +83,7 @@ def in_threads(
     """Do `work` for every block; 0 threads: one a core."""
     total = sum(block.size for block in blocks)
     done = 0
-    with ThreadPoolExecutor(max(1, min(workers(threads), len(blocks)))) as pool:
+    with ThreadPoolExecutor(worker_count(threads, len(blocks))) as pool:
 
         def checked(block: Block) -> int:
             monitor.check()
@@ -100,12 +100,3 @@ def in_threads(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def workers(threads: int) -> int:
-    """The number of threads that 0 stands for: the cores that this process may use."""
-    if threads:
-        return threads
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

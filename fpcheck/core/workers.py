@@ -1,4 +1,4 @@
-"""The same work on many items, on as many threads as asked for, in the items' order."""
+"""The cores that there are, and the same work on many items, in the items' order."""
 
 from __future__ import annotations
 
@@ -13,18 +13,28 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def available_cores() -> int:
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def worker_count(threads: int, items: int) -> int:
     """How many threads `items` pieces of work get; 0 `threads` stand for one a core."""
-    if threads > 0:
-        return max(1, min(threads, items))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, items))
+    return max(1, min(threads or available_cores(), items))
 
 
 def in_order(
-    work: Callable[[Item], Result], items: Sequence[Item], threads: int, monitor: Monitor
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    threads: int,
+    monitor: Monitor,
+    words: str = "",
 ) -> list[Result]:
     """`work` of every item, in the items' order whatever the number of threads.
+
+    words: what the monitor is told after every item; "" for nothing.
 
     Raises:
         KeyboardInterrupt: the monitor was told to stop; work not yet begun is dropped.
@@ -34,12 +44,23 @@ def in_order(
         monitor.check()
         return work(item)
 
+    done: list[Result] = []
+
+    def note(result: Result) -> None:
+        done.append(result)
+        if words:
+            monitor.report(words, len(done), len(items))
+
     workers = worker_count(threads, len(items))
     if workers == 1:
-        return [watched(item) for item in items]
+        for item in items:
+            note(watched(item))
+        return done
     with ThreadPoolExecutor(workers) as pool:
         try:
-            return list(pool.map(watched, items))
+            for result in pool.map(watched, items):
+                note(result)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    return done
