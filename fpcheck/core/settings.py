@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 
 # The order in which questions are measured and shown; `weights` is always asked.
 QUESTIONS = ("weights", "signal", "attractors", "readout")
+# Those that are asked by name alone.
+ON_REQUEST = ("escape",)
 # What a slice can be laid through, beside three attractors: words, and files of directions.
 PLANES = ("auto", "random", "principal")
 PLANE_FILES = (".npy", ".npz", ".csv")
+# How the training probe steps; "norm-adaptive": SGD at rate / |theta|^(depth - 2).
+PROBE_OPTIMISERS = ("sgd", "norm-adaptive", "momentum", "adam")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class Settings:
     label_scan: tuple[str, ...] = ()  # of "width", "depth": the bits at other sizes
     scaled_neurons: bool = False  # every hidden unit with a random scale of its own
     label_training: bool = True  # train the same architecture beside it
+    probe_steps: int = 300  # of the training probe
+    probe_optimiser: str = "sgd"  # one of PROBE_OPTIMISERS
+    probe_rate: float = 0.0  # its learning rate; 0: chosen by the curvature
+    probe_batch: int = 0  # rows of a step; 0: all of them
+    escape_scan: bool = False  # probes of fresh draws over initialisation scale and depth
     self_map: bool | None = None  # None: where input and output shapes agree
     threads: int = 0  # 0: one a core
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -51,6 +60,11 @@ class Settings:
     ignore: tuple[str, ...] = ()
     levels: Mapping[str, str] = field(default_factory=dict)  # code -> error|warning|info|off
     fail_on: str = "error"
+
+
+def asked_questions(named: tuple[str, ...]) -> tuple[str, ...]:
+    """The questions that are asked where these are named: of no name all but ON_REQUEST."""
+    return named or tuple(question for question in QUESTIONS if question not in ON_REQUEST)
 
 
 def names_plane_file(plane: tuple[str, ...]) -> bool:

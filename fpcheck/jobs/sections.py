@@ -15,7 +15,7 @@ from fpcheck.core.errors import UsageError
 from fpcheck.core.memory import require_memory
 from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
-from fpcheck.core.settings import QUESTIONS, Settings
+from fpcheck.core.settings import QUESTIONS, Settings, asked_questions
 from fpcheck.core.streams import random_stream
 from fpcheck.jobs.cells import attractors_of_cells
 from fpcheck.jobs.timing import Stopwatch
@@ -32,6 +32,8 @@ SectionData = dict[str, Any]
 
 NO_WEIGHTS = "there are no weights to look at"
 BLACK_BOX = "the model is a black box: the values of its layers are not known"
+# What a part of a network says nothing of.
+OF_THE_WHOLE = ("attractors", "readout", "escape")
 NOT_TAKEN = "not taken as a self-map, because --no-self-map was given"
 
 
@@ -58,11 +60,12 @@ def measure_sections(case: Case, watch: Stopwatch) -> SectionData:
         "signal": _signal,
         "attractors": _attractors,
         "readout": _readout,
+        "escape": _escape,
     }
-    asked = case.settings.questions or QUESTIONS
+    asked = asked_questions(case.settings.questions)
     broken = _nonfinite(case.subject)
     sections: SectionData = {}
-    for name, ask in questions.items():
+    for name in QUESTIONS:
         case.monitor.check()
         if name != "weights" and name not in asked:
             sections[name] = {"skipped": f"not asked; pass --question {name}", "asked": False}
@@ -71,7 +74,7 @@ def measure_sections(case: Case, watch: Stopwatch) -> SectionData:
         else:
             case.monitor.report(name, 0, 0)
             with watch.measured(name):
-                sections[name] = ask(case)
+                sections[name] = questions[name](case)
     return sections
 
 
@@ -83,7 +86,7 @@ def _obstacle(case: Case, name: str, broken: str) -> str:
     of_cells = name == "attractors" and bool(subject.cells)
     if case.network is None and not of_cells:
         return f"{subject.no_network}: {subject.hint}"
-    if subject.partial is not None and name in ("attractors", "readout") and not of_cells:
+    if subject.partial is not None and name in OF_THE_WHOLE and not of_cells:
         return subject.partial.skipped
     if _black_box(case) and name != "attractors":
         return BLACK_BOX
@@ -173,6 +176,23 @@ def _readout(case: Case) -> SectionData:
         case.monitor,
         trained=case.subject.format != "spec",
         laws=case.subject.layer_laws or None,
+    )
+    return as_section(result)
+
+
+def _escape(case: Case) -> SectionData:
+    if case.data is None:
+        return {"skipped": "there are no data; pass --data FILE"}
+    from fpcheck.escape.measure import measure as measure_escape
+
+    result = measure_escape(
+        _network(case),
+        case.data,
+        case.settings,
+        random_stream(case.settings.seed, "escape"),
+        case.monitor,
+        laws=case.subject.layer_laws or None,
+        trained=case.subject.format != "spec",
     )
     return as_section(result)
 

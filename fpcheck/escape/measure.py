@@ -1,0 +1,203 @@
+"""The escape question: what the first steps of training do to the network as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fpcheck.core.progress import Monitor
+from fpcheck.core.settings import Settings
+from fpcheck.escape.events import Curve, Events, curve_of, find_events
+from fpcheck.escape.foretold import foretell
+from fpcheck.escape.low_rank import depth_law, low_rank_at, low_rank_layers
+from fpcheck.escape.probe import Run, run_probe
+from fpcheck.escape.problem import Problem, pose_problem
+from fpcheck.escape.rate import Rate, choose_rate
+from fpcheck.escape.record import record_run
+from fpcheck.escape.result import EscapeResult, LowRankLayer, Skipped, StepRecord
+from fpcheck.escape.trainability import Trainability, dead_start, judge_trainability
+from fpcheck.escape.verdict import decide
+from fpcheck.network.data import Data
+from fpcheck.network.initializers import Law
+from fpcheck.network.network import Network
+from fpcheck.network.training.optimisers import degree
+
+if TYPE_CHECKING:
+    from fpcheck.escape.scan import Scan
+
+LayerLaws = Mapping[str, tuple[Law, Law | None]]
+
+FEWEST_ROWS = 2  # one row has no spread
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probed:
+    """A probe with all that is read from it."""
+
+    problem: Problem
+    rate: Rate
+    run: Run
+    records: tuple[StepRecord, ...]
+    curve: Curve
+    events: Events
+    dead: bool
+    silent: str
+    trainability: Trainability
+
+
+def probe(
+    network: Network,
+    data: Data,
+    settings: Settings,
+    rng: np.random.Generator,
+    monitor: Monitor,
+    *,
+    trained: bool = False,
+) -> Probed | Skipped:
+    """The probe of the network on the data, or why there is none."""
+    if settings.probe_steps < 1:
+        return Skipped("no step of training was asked for")
+    if not all(np.isfinite(tensor).all() for tensor in network.parameters.values()):
+        return Skipped("the weights hold NaN or Inf")
+    # Streams of their own, so that the records do not depend on how the rate was found.
+    for_rows, for_rate, for_batches, for_records = rng.spawn(4)
+    problem = pose_problem(network, data, for_rows, self_map=settings.self_map, trained=trained)
+    if isinstance(problem, str):
+        return Skipped(problem)
+    if len(problem.inputs) < FEWEST_ROWS:
+        return Skipped(f"{data.name} has one row")
+    monitor.report("training probe: learning rate", 0, 0)
+    with np.errstate(all="ignore"):  # what overflows shows as a loss that is not finite
+        rate = choose_rate(problem, settings, for_rate, monitor)
+    run = run_probe(problem, rate.recipe, for_batches, monitor, threads=settings.threads)
+    records = record_run(run, problem, for_records, settings.threads, monitor)
+    curve = curve_of(run, records)
+    events = find_events(curve, problem.constant_loss, settings.probe_steps)
+    dead, silent = dead_start(run, records)
+    found = judge_trainability(curve, events, problem, dead=dead, silent=silent)
+    return Probed(problem, rate, run, records, curve, events, dead, silent, found)
+
+
+def measure(
+    network: Network,
+    data: Data,
+    settings: Settings,
+    rng: np.random.Generator,
+    monitor: Monitor,
+    *,
+    laws: LayerLaws | None = None,
+    trained: bool = False,
+) -> EscapeResult | Skipped:
+    """The first steps of training on the data, with what happened in them and when.
+
+    Args:
+        network: as given, a spec's draw or a checkpoint.
+        data: rows with targets; without targets a self-map learns to give its input back.
+        settings: the `probe_...` ones, escape_scan, self_map and threads are used.
+        rng: every part draws from a child of its own.
+        monitor: hears of steps and records.
+        laws: of weights and biases by layer, for the draws of the scan.
+        trained: whether the weights come from a file.
+
+    Raises:
+        DataError: the rows do not fit the network's input.
+        UnsupportedOperationError: an activation without a derivative.
+        MemoryLimitError: the parameters and their moments do not fit.
+    """
+    probed = probe(network, data, settings, rng, monitor, trained=trained)
+    if isinstance(probed, Skipped):
+        return probed
+    run, events, found = probed.run, probed.events, probed.trainability
+    at = low_rank_at(run, events.escaped_at)
+    low_rank = () if at is None else low_rank_layers(run, at)
+    verdict = decide(
+        found, events, low_rank,
+        dead=probed.dead, rate=probed.rate.recipe.rate, steps=settings.probe_steps,
+    )  # fmt: skip
+    for_direction, for_scan = rng.spawn(2)
+    direction = foretell(
+        probed.problem, run, probed.curve, events, probed.records, settings, for_direction, monitor
+    )
+    scan = _scan(probed.problem, settings, for_scan, monitor, laws)
+    ratios = [one.ratio for one in low_rank if one.ratio is not None]
+    return EscapeResult(
+        rows=len(probed.problem.inputs),
+        batch=run.recipe.batch,
+        optimiser=settings.probe_optimiser,
+        learning_rate=run.recipe.rate,
+        learning_rate_rule=probed.rate.rule,
+        loss_name=probed.problem.loss,
+        target=probed.problem.target,
+        constant_loss=probed.problem.constant_loss,
+        depth=degree(run.network.skeleton),
+        probe_steps=settings.probe_steps,
+        steps=probed.records,
+        steps_made=run.steps,
+        start_loss=float(probed.curve.loss[0]),
+        best_loss=found.best_loss,
+        end_loss=found.end_loss,
+        trainability=found.answer,
+        trainability_reason=found.reason,
+        fall=found.fall,
+        plateau=events.plateau,
+        escaped_at=events.escaped_at,
+        escaped_time=events.escaped_time,
+        growth_rate=events.growth_rate,
+        norm_growth=events.norm_growth,
+        from_zero=events.from_zero,
+        next_saddle=events.next_saddle,
+        diverged_at=events.diverged_at,
+        dead_start=probed.dead,
+        dead_layer=probed.silent,
+        moved=_moved(run),
+        low_rank=low_rank,
+        low_rank_at=at,
+        low_rank_ratio=max(ratios, default=None),
+        low_rank_layers=_names(low_rank),
+        law=depth_law(low_rank),
+        direction=direction,
+        scan=scan,
+        verdict=verdict,
+        notes=(*probed.problem.notes, *_notes(run)),
+    )
+
+
+def _scan(
+    problem: Problem,
+    settings: Settings,
+    rng: np.random.Generator,
+    monitor: Monitor,
+    laws: LayerLaws | None,
+) -> Scan | Skipped:
+    """The map over initialisation scale and depth, where it is asked for."""
+    if not settings.escape_scan:
+        return Skipped("not asked; pass --escape-scan")
+    from fpcheck.escape.scan import scan
+
+    found = scan(problem, settings, rng, monitor, laws=laws)
+    return Skipped(found) if isinstance(found, str) else found
+
+
+def _names(low_rank: tuple[LowRankLayer, ...]) -> tuple[str, ...]:
+    return tuple(one.name for one in low_rank if one.low_rank)
+
+
+def _moved(run: Run) -> float:
+    """|theta(end) - theta(0)| / |theta(0)|, of the last finite step."""
+    start, end = run.kept[0], run.kept[max(run.kept)]
+    norm = float(np.linalg.norm(start))
+    distance = float(np.linalg.norm(end - start))
+    return distance / norm if norm > 0.0 else (np.inf if distance > 0.0 else 0.0)
+
+
+def _notes(run: Run) -> tuple[str, ...]:
+    """What is to be known of the records."""
+    if run.stride == 1:
+        return ()
+    return (
+        f"weights were kept of every {run.stride}th step, as many as memory holds: the records "
+        "and the escape's weights are of the nearest of them",
+    )

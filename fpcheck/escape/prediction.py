@@ -1,0 +1,116 @@
+"""How long the escape from zero takes: by the law of the optimal direction, and from here.
+
+Near zero the gain F = -L0 drives the weights, and theta = c rho along the optimal direction has
+dc/dt = s c^(L-1), so that |theta|^(2-L) falls linearly in time. No path of the gradient flow of L0
+grows faster: d|theta|^2/dt = 2 L F(theta) <= 2 L s c^L. [papers: Bantzis, Simon, Jacot]
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpcheck.escape.direction import Direction
+from fpcheck.escape.flow import Flow
+from fpcheck.network.operators.operator import Array
+
+TINY = 1e-300  # keeps a power of what lies beyond the blow-up from being taken
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the first order at zero says of the run.
+
+    Args:
+        predicted_escape: the step at which it has lowered the loss by `fall`, from these weights;
+            None where that lies beyond what was followed.
+        earliest_escape: the step before which nothing that starts at this norm can have done so
+            in the first order; None where it lies beyond the run.
+        predicted_time, earliest_time: the same in time, the sum of the learning rates.
+        predicted_norms, earliest_norms: |theta| at the run's times; inf beyond the blow-up that
+            the first order has where L > 2, None where the flow was not followed.
+        own_speed: of the direction that these weights turn to; at most the optimal one.
+        reason: why there is no prediction from these weights, "" where there is one.
+    """
+
+    predicted_escape: float | None
+    earliest_escape: float | None
+    predicted_time: float | None
+    earliest_time: float
+    predicted_norms: tuple[float, ...] | None
+    earliest_norms: tuple[float, ...]
+    own_speed: float | None
+    reason: str = ""
+
+
+def predict(
+    direction: Direction,
+    start_norm: float,
+    steps: Array,
+    times: Array,
+    fall: float,
+    flow: Flow | str = "not followed",
+) -> Prediction:
+    """The law and, where the weights were followed, their own way.
+
+    start_norm: |theta_0|. steps, times: of the run, from 0 on; the time is the sum of the rates
+    before the step (under momentum m divided by 1 - m; Adam's steps have no time). fall: of the
+    loss, that counts as having escaped.
+    """
+    speed, depth = direction.speed, direction.depth
+    # F has to come from where it is; |F| <= s c^L.
+    gain = fall if isinstance(flow, str) else max(0.0, fall + float(flow.gains[0]))
+    target = math.sqrt(depth) * (gain / speed) ** (1.0 / depth)
+    earliest = time_to_norm(speed, depth, start_norm, target)
+    norms = tuple(float(value) for value in norm_at(speed, depth, start_norm, times))
+    if isinstance(flow, str):
+        return Prediction(
+            None, _step(earliest, steps, times), None, earliest, None, norms, None, reason=flow
+        )
+    own = flow.time_of(fall)
+    return Prediction(
+        _step(own, steps, times),
+        _step(earliest, steps, times),
+        own,
+        earliest,
+        tuple(float(value) for value in flow.norms_at(times)),
+        norms,
+        flow.speed,
+    )
+
+
+def norm_at(speed: float, depth: int, start_norm: float, times: Array) -> Array:
+    """|theta(t)| along a direction of this speed; inf from the blow-up on.
+
+    |theta|^(2-L) = |theta_0|^(2-L) + (2-L) s L^(1-L/2) t, and growth by e^(s t) for L = 2.
+    """
+    times = np.asarray(times, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        if depth == 2:
+            grown: Array = start_norm * np.exp(speed * times)
+            return grown
+        power = 2 - depth
+        rate = power * speed * depth ** (1.0 - depth / 2.0)
+        left = 1.0 + rate * times / np.float64(start_norm) ** power
+        return np.where(left > 0.0, start_norm * np.maximum(left, TINY) ** (1.0 / power), np.inf)
+
+
+def time_to_norm(speed: float, depth: int, start_norm: float, end_norm: float) -> float:
+    """When |theta| has grown from one norm to the other along a direction of this speed."""
+    if end_norm <= start_norm:
+        return 0.0
+    if depth == 2:
+        return math.log(end_norm / start_norm) / speed
+    power = 2 - depth
+    rate = power * speed * float(depth) ** (1.0 - depth / 2.0)
+    with np.errstate(over="ignore"):
+        return float((np.float64(end_norm) ** power - np.float64(start_norm) ** power) / rate)
+
+
+def _step(time: float | None, steps: Array, times: Array) -> float | None:
+    """The step at that time, between whole ones; None beyond the run."""
+    if time is None or not time <= times[-1]:
+        return None
+    return float(np.interp(time, times, steps))
