@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # The order in which questions are measured and shown; `weights` is always asked.
-QUESTIONS = ("weights", "signal", "attractors", "readout")
+QUESTIONS = ("weights", "signal", "attractors", "readout", "simplicity")
+# Those that are asked by name alone.
+ON_REQUEST = ("simplicity",)
+# Along what the bits of the labels can be scanned.
+LABEL_SCANS = ("width", "depth")
 # What a slice can be laid through, beside three attractors: words, and files of directions.
 PLANES = ("auto", "random", "principal")
 PLANE_FILES = (".npy", ".npz", ".csv")
@@ -51,6 +55,11 @@ class Settings:
     ignore: tuple[str, ...] = ()
     levels: Mapping[str, str] = field(default_factory=dict)  # code -> error|warning|info|off
     fail_on: str = "error"
+
+
+def asked_questions(named: tuple[str, ...]) -> tuple[str, ...]:
+    """The questions that are asked where these are named: of no name all but ON_REQUEST."""
+    return named or tuple(question for question in QUESTIONS if question not in ON_REQUEST)
 
 
 def names_plane_file(plane: tuple[str, ...]) -> bool:
