@@ -7,6 +7,7 @@ latent coordinates move, or a random part of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -110,7 +111,7 @@ def _tables(prior: Prior, plan: ChainPlan) -> Tables | None:
     return Tables(table, _groups(table, forms), forms, scales)
 
 
-def _form(name: str, values: dict[str, float]) -> tuple[int, float, float] | None:
+def _form(name: str, values: Mapping[str, float]) -> tuple[int, float, float] | None:
     """The kind of a law, and a and b of its entries at amplitude 1."""
     if name == "normal":
         return unit_moves.NORMAL, 0.0, math.sqrt(values["sigma2"])

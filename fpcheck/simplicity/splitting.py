@@ -165,11 +165,12 @@ def _settle(
 ) -> tuple[Steps, Level]:
     """Sweep until the particles have moved, adapting the steps; the level with their mean."""
     start = latent.copy()
-    logs, rates = [], []
+    logs: list[Array] = []
+    rates: list[float] = []
     while len(logs) < (FEWEST_SWEEPS if search.moves.straight else MOST_SWEEPS):
         rate = search.moves.sweep(latent, found, score, steps, rng, search.monitor)
         logs.append(np.log(steps))
-        rates.append(np.mean(rate))
+        rates.append(float(np.mean(rate)))
         steps = tuple(
             min(1.0, max(SMALLEST_STEP, step * math.exp(ADAPT * (share - ACCEPTED))))
             for step, share in zip(steps, rate, strict=True)

@@ -83,7 +83,7 @@ def _costs(section: Section, findings: tuple[Finding, ...]) -> Table:
     """What true, shuffled and constant labels cost."""
     rule = finding_mark(findings, "FP402", "FP405")
     rows = [("as given", *_cells(section, "bits", "status", section["rows"]), rule)]
-    if section.get("random_label_bits") is not None:
+    if section.get("random_label_status") is not None:
         shuffled = _cells(section, "random_label_bits", "random_label_status", section["rows"])
         name = f"shuffled, mean of {len(section['random_labels'])}"
         rows.append((name, *shuffled, finding_mark(findings, "FP401")))
@@ -92,7 +92,7 @@ def _costs(section: Section, findings: tuple[Finding, ...]) -> Table:
             least = float(floor)
             each = _each(least, section["rows"])
             rows.append(("their floor, by counting", figure(least), "-", each, "proved", "-"))
-    if section.get("majority_bits") is not None:
+    if section.get("majority_status") is not None:
         constant = _cells(section, "majority_bits", "majority_status", section["rows"])
         name = "all the mean" if section["rule"] == "band" else "all the commonest class"
         rows.append((name, *constant, "-"))

@@ -7,7 +7,7 @@ import math
 from fpcheck.core.catalogue import finding
 from fpcheck.core.findings import Finding, outcome_above
 from fpcheck.core.plain import Section
-from fpcheck.simplicity.wording import bounds, number, share_text
+from fpcheck.simplicity.wording import bounds, counted, number, share_text
 
 WHERE = "labels"
 
@@ -74,7 +74,7 @@ def judge_training(section: Section, limit: float) -> Finding:
         where=WHERE,
         message=(
             f"test error {share_text(sampled)} of random networks that fit, {share_text(trained)} "
-            f"of trained ones, on {section['test_rows']} rows"
+            f"of trained ones, on {counted(section['test_rows'], 'row')}"
         ),
         status="sampled",
         found=number(training["gain"]),

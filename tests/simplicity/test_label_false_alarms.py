@@ -23,7 +23,7 @@ from fpcheck.simplicity.shuffled import difference, shuffled
 LIMIT = default_limits()["min_label_saving"]
 SHUFFLES = 5
 # Plain sampling alone: 6 rows cost some 7 bits, which 40 successes know to half a bit.
-PLAIN = Effort(repetitions=2, particles=64, work=2.0**30, successes=40, plain=2.0**31)
+PLAIN = Effort(2, 64, patience=4.0, work=2.0**30, successes=40, plain=2.0**31)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def generator(seed):
 
 def outcome(true, random, limit):
     """What FP401 says of an estimate beside those of shuffled labels."""
-    apart = difference(true, random)
+    apart = difference(true, random, None)
     one = section(
         bits=true.bits,
         random_label_bits=random.mean,
