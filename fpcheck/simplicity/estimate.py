@@ -37,9 +37,9 @@ SLACK = 4.0
 FEWEST_PARTICLES = 16
 # What splitting takes: measured on chains of 10-16-1 and 64-16-1, tanh and ReLU, shuffled labels of
 # two classes: 1.25 to 1.35 bits a row and 5 to 7 sweeps of a particle a bit. A number within half a
-# standard deviation of its target costs 2.1 to 2.4.
+# standard deviation of its target costs 2.1 to 2.7, and 3.3 and more where they are shuffled.
 CHANCE_BITS = 1.3
-BAND_BITS = 2.5
+BAND_BITS = 3.5
 SWEEPS_A_BIT = 6.0
 # Networks that run one by one, node by node: 6e8 multiply-adds a second, chains 2.5e9 to 5e9.
 SLOW = 5.0

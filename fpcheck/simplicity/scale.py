@@ -20,8 +20,8 @@ PATIENCE, CHEAP_PATIENCE = 2.0, 1.5
 TRUE_WORK, CHEAP_WORK = 2.0**36, 2.0**33.5
 # Multiply-adds of one cheap estimate of labels of chance, above which fewer rows are taken; and how
 # many times that is too much for curves of such estimates.
-AFFORDABLE = 2.0**33.5
-DEAR = 4.0
+AFFORDABLE = 2.0**32.25
+DEAR = 8.0
 LEAST_EFFORT = 0.25
 
 

@@ -162,7 +162,7 @@ def test_large_networks_get_fewer_rows_and_the_report_says_so():
     from fpcheck.simplicity.problem import state_problem
 
     found = state_problem(network_of(wide), data, settings, None)
-    assert 16 <= found.train.count < 64
+    assert 8 <= found.train.count < 64
     assert any("affordable" in note for note in found.notes)
     as_asked = state_problem(network_of(wide), data, Settings(label_rows=50, effort=0.25), None)
     assert as_asked.train.count == 50
