@@ -16,8 +16,10 @@ class Interval:
     high: float
 
 
-def wilson(successes: int, trials: int, z: float = Z95) -> Interval:
+def wilson(successes: float, trials: int, z: float = Z95) -> Interval:
     """Wilson's score interval for a share. [Wilson 1927]
+
+    successes: a count, or a mean of counts whose trials vary no more than single ones do.
 
     Raises:
         ValueError: `trials` is not positive, or `successes` is outside [0, trials].

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # The order in which questions are measured and shown; `weights` is always asked.
-QUESTIONS = ("weights", "signal", "attractors", "readout")
+QUESTIONS = ("weights", "signal", "attractors", "readout", "simplicity")
+# Those that are asked by name alone.
+ON_REQUEST = ("simplicity",)
+# Along what the bits of the labels can be scanned.
+LABEL_SCANS = ("width", "depth")
 # What a slice can be laid through, beside three attractors: words, and files of directions.
 PLANES = ("auto", "random", "principal")
 PLANE_FILES = (".npy", ".npz", ".csv")
@@ -36,6 +40,14 @@ class Settings:
     test_share: float = 0.25  # of the rows, held out in each split
     readout_draws: int = 5  # random networks whose last layer is fitted
     bias_share: float | None = None  # beta of the readout's bias correction; None leaves it out
+    label_rows: int = 0  # training rows of the simplicity question; 0: as many as are affordable
+    label_errors: int = 0  # wrong labels that are allowed
+    label_law: str = ""  # of its random weights; "": the spec's
+    label_tolerance: float = 0.5  # of numbers, in standard deviations of the target
+    label_shuffles: int = 5  # random labellings of the same class balance
+    label_scan: tuple[str, ...] = ()  # of "width", "depth": the bits at other sizes
+    scaled_neurons: bool = False  # every hidden unit with a random scale of its own
+    label_training: bool = True  # train the same architecture beside it
     self_map: bool | None = None  # None: where input and output shapes agree
     threads: int = 0  # 0: one a core
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -43,6 +55,11 @@ class Settings:
     ignore: tuple[str, ...] = ()
     levels: Mapping[str, str] = field(default_factory=dict)  # code -> error|warning|info|off
     fail_on: str = "error"
+
+
+def asked_questions(named: tuple[str, ...]) -> tuple[str, ...]:
+    """The questions that are asked where these are named: of no name all but ON_REQUEST."""
+    return named or tuple(question for question in QUESTIONS if question not in ON_REQUEST)
 
 
 def names_plane_file(plane: tuple[str, ...]) -> bool:

@@ -13,7 +13,7 @@ from fpcheck import __version__
 from fpcheck.core.errors import UsageError
 from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
-from fpcheck.core.settings import QUESTIONS, Settings, names_plane_file
+from fpcheck.core.settings import QUESTIONS, Settings, asked_questions, names_plane_file
 from fpcheck.jobs.cells import check_held, held_input
 from fpcheck.jobs.planes import check_plane, given_plane
 from fpcheck.jobs.sections import Case, SectionData, measure_sections
@@ -118,7 +118,7 @@ def analyze(
 
 
 def _asked(settings: Settings, question: str) -> bool:
-    return question in (settings.questions or QUESTIONS)
+    return question in asked_questions(settings.questions)
 
 
 def _draws(case: Case, model: object, held: ConstantInput) -> SectionData:

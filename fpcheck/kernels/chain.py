@@ -51,10 +51,10 @@ def iterate_chain(
         for layer in range(table.shape[0]):
             target = y if layer == table.shape[0] - 1 else hidden
             outputs = target[: table[layer, OUTPUTS]]
-            _product(
+            product(
                 weights[table[layer, WEIGHTS] :], table[layer, INPUTS], source, outputs, columns
             )
-            _activate(
+            activate(
                 table[layer, FAMILY], table[layer, OPCODE], outputs, columns,
                 biases[table[layer, BIASES] :], parameters[layer, 0], parameters[layer, 1],
                 exponential, normal, periodic,
@@ -70,7 +70,7 @@ def iterate_chain(
 
 
 @scalar
-def _product(weights, inputs, x, y, columns):
+def product(weights, inputs, x, y, columns):
     """y[i, :] = sum_j weights[i, j] x[j, :] for the first `columns`, two rows of y at a time."""
     pairs = y.shape[0] // 2
     for pair in range(pairs):
@@ -115,7 +115,8 @@ def _two_rows(w, inputs, x, y, row, columns):
 
 
 @scalar
-def _activate(family, opcode, z, columns, shift, p0, p1, exponential, normal, periodic):
+def activate(family, opcode, z, columns, shift, p0, p1, exponential, normal, periodic):
+    """z[i, :] <- phi(z[i, :] + shift[i]) for the first `columns`, by the family's pass."""
     if exponential is not None and family == EXPONENTIAL:
         passes.exponential(opcode, z, columns, shift, p0, p1)
     elif normal is not None and family == NORMAL:

@@ -9,15 +9,20 @@ import numpy as np
 
 from fpcheck.core.progress import Monitor
 from fpcheck.kernels import (
+    batched,
     chain,
     compile,
+    counter,
     dual_bends,
     dual_series,
     duals,
     elementwise,
+    guess,
     labelling,
+    margins,
     opcodes,
     settle,
+    unit_moves,
 )
 
 
@@ -51,6 +56,14 @@ def _tasks() -> list[Callable[[], object]]:
     tasks.append(lambda: _warm_chain(1, None, None))
     tasks.append(lambda: _warm_chain(None, 1, None))
     tasks.append(lambda: _warm_chain(None, None, 1))
+    tasks += [lambda: _warm_batched(None), lambda: _warm_batched(1)]
+    one = np.zeros((1, 1, 1))
+    tasks.append(lambda: margins.shortfalls(one, np.zeros(1, np.int64), 0.0, np.zeros((1, 1))))
+    tasks += [lambda: _warm_unit_moves(None), lambda: _warm_unit_moves(1)]
+    tasks.append(lambda: _warm_guess(None, None, None))
+    tasks.append(lambda: _warm_guess(1, None, None))
+    tasks.append(lambda: _warm_guess(None, 1, None))
+    tasks.append(lambda: _warm_guess(None, None, 1))
     tasks += [_warm_closed_duals, _warm_dual_series, _warm_dual_bends]
     return tasks
 
@@ -95,6 +108,43 @@ def _warm_chain(exponential: int | None, normal: int | None, periodic: int | Non
         x, y, reference, empty, np.zeros((1, 1)), *kept, 0, 2, np.zeros(1, np.uint8),
         *_RULE, *_ends(), exponential, normal, periodic,
     )  # fmt: skip
+
+
+def _warm_batched(exponential: int | None) -> None:
+    table = np.zeros((1, chain.TABLE_COLUMNS), np.int64)
+    block = np.zeros((1, 1))
+    batched.chain_outputs(
+        table, np.zeros((1, 2)), block, block, block, block, np.zeros(1), np.zeros((1, 1, 1)),
+        exponential, None, None,
+    )  # fmt: skip
+
+
+def _warm_unit_moves(exponential: int | None) -> None:
+    table = np.array([[1, 1, 0, -1, opcodes.IDENTITY, opcodes.PIECEWISE, 0]])
+    one, whole, z = np.zeros(1), np.zeros(1, np.int64), np.zeros((1, 1))
+    forms, scales = np.zeros((1, 3), np.int64), np.zeros((1, 2))
+    unit_moves.move_units(
+        table, scales, np.array([[0, 0, 0, 1]]), forms, scales, z, 0, whole, z, 0.0, 0,
+        z.copy(), one.copy(), 1.0, 0.5, 1, np.zeros(2, np.uint64), 0, False,
+        *np.zeros((4, 1, 1)), one.copy(), np.full(1, -0.0), one.copy(), np.zeros(2, np.int64),
+        np.zeros(12), np.zeros(4), exponential, None, None,
+    )  # fmt: skip
+
+
+def _warm_guess(exponential: int | None, normal: int | None, periodic: int | None) -> None:
+    layers = np.array([[1, 1, 0, 1, 0, 0, 0, 1, guess.NONE]])
+    blocks, laws, key = np.array([[0, 2, counter.UNIFORM, 0, 0]]), np.zeros((1, 2)), _KEY
+    rows, drawn = np.zeros((1, 1, guess.LANES)), np.zeros((1, 3))
+    guess.guess(
+        layers, laws, blocks, laws, rows, rows, 1, guess.SIGN, 0.0, key, 0, 1, 0, drawn[0],
+        np.zeros(1), np.zeros((2, guess.LANES)), np.zeros(1, np.int64),
+        exponential, normal, periodic,
+    )  # fmt: skip
+    guess.draw_networks(layers, blocks, laws, key, 0, drawn)
+    counter.draw_numbers(blocks, laws, key, 0, drawn)
+
+
+_KEY = np.zeros(2, np.uint64)
 
 
 def _warm_closed_duals() -> None:

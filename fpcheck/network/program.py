@@ -126,6 +126,29 @@ def backward(program: Program, values: Mapping[str, Array], cotangents: Array) -
     return gradients
 
 
+def parameter_gradients(
+    program: Program, values: Mapping[str, Array], cotangents: Array
+) -> dict[str, Array]:
+    """The gradient of the sum over rows of u . f(x) by every parameter, by its name.
+
+    values: trace of the rows, cotangents: (n, *output shape), one a row. Gradients are float64, in
+    the stored layout; one that several nodes share is the sum over them. What no output depends on
+    and the statistics of batch norms are left out.
+    """
+    behind = backward(program, values, cotangents)
+    found: dict[str, Array] = {}
+    for node in program.skeleton.nodes[1:]:
+        if node.name not in behind:
+            continue
+        inputs = tuple(values[name] for name in node.inputs)
+        operator = program.operators[node.name]
+        for name, gradient in operator.gradients(
+            inputs, values[node.name], behind[node.name]
+        ).items():
+            found[name] = found[name] + gradient if name in found else gradient
+    return found
+
+
 def vjp(program: Program, values: Mapping[str, Array], cotangents: Array) -> Array:
     """u^T J(x) for every cotangent u: (n, *output shape) -> (n, *input shape)."""
     return backward(program, values, cotangents)[program.skeleton.nodes[0].name]

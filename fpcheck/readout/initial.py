@@ -19,7 +19,6 @@ from fpcheck.network.initializers import Law, draw_law, draw_weight, second_mome
 from fpcheck.network.network import Network, needed_parameters
 from fpcheck.network.skeleton import (
     BatchNorm,
-    BlackBox,
     Conv,
     ConvTranspose,
     Dense,
@@ -29,10 +28,10 @@ from fpcheck.network.skeleton import (
     RMSNorm,
     Scale,
     Skeleton,
-    Slice,
     fan_in,
     fan_out,
 )
+from fpcheck.network.widening import widened
 from fpcheck.readout.features import last_dense
 from fpcheck.theory.layer_scales import LayerLaws, LayerScale, layer_scales
 
@@ -105,10 +104,10 @@ def initial(
     scales = layer_scales(network, laws)
     skeleton = network.skeleton
     if width_factor != 1.0:
-        widened = _widened(network, width_factor)
-        if isinstance(widened, NotPossible):
-            return widened
-        skeleton = widened
+        wider = _widened(network, width_factor)
+        if isinstance(wider, NotPossible):
+            return wider
+        skeleton = wider
     if bias_share is not None:
         scales = {
             name: replace(scale, sigma_w2=(1.0 - bias_share) * scale.sigma_w2, sigma_b2=bias_share)
@@ -231,37 +230,15 @@ def _widened(network: Network, factor: float) -> Skeleton | NotPossible:
     last = last_dense(skeleton)
     if isinstance(last, str):
         return NotPossible(last)
-    if last.inputs[0] == skeleton.nodes[0].name:
-        return NotPossible("the network has no hidden layer to widen")
-    fixed = next((n for n in skeleton.nodes if isinstance(n, Slice | BlackBox)), None)
-    if fixed is not None:
-        kind = type(fixed).__name__.lower()
-        return NotPossible(f"'{fixed.name}' ({kind}) fixes the width of what enters it")
-    nodes: list[Node] = []
     try:
-        for node in skeleton.nodes:
-            nodes.append(
-                node if node.name == last.name else _resized(node, nodes, skeleton, factor)
-            )
-        widened = Skeleton(tuple(nodes))
-        if widened.output_shape != skeleton.output_shape:
-            return NotPossible("the width of its output follows that of a hidden layer")
-        _check_constants(widened, network)
+        found = widened(skeleton, last, factor)
+    except FpcheckError as error:
+        return NotPossible(error.message)
+    try:
+        _check_constants(found, network)
     except FpcheckError as error:
         return NotPossible(f"at {factor:g} times the width, {error.message}")
-    return widened
-
-
-def _resized(node: Node, before: list[Node], skeleton: Skeleton, factor: float) -> Node:
-    if isinstance(node, Dense):
-        return replace(node, units=max(1, round(node.units * factor)))
-    if not isinstance(node, Conv | ConvTranspose):
-        return node
-    inputs = skeleton.shapes[node.inputs[0]][0]
-    if node.groups > 1 and node.groups == inputs:  # every channel by itself, as many as there are
-        found = Skeleton(tuple(before)).shapes[node.inputs[0]][0]
-        return replace(node, groups=found, channels=found * (node.channels // inputs))
-    return replace(node, channels=max(1, round(node.channels * factor)))
+    return found
 
 
 def _check_constants(skeleton: Skeleton, network: Network) -> None:

@@ -38,6 +38,7 @@ def report_without_data():
     return autoencoder()
 
 
+ROWS = {"digits.npz", "letters.npz", "signals.npz", "teacher.npz"}
 SAMPLE_RUNS = {
     "autoencoder.pt": {"activation": "tanh", "data": DIGITS},
     "autoencoder.safetensors": {"activation": "tanh"},
@@ -52,6 +53,7 @@ SAMPLE_RUNS = {
     "residual_cnn1d.toml": {},
     "signals_dense.toml": {"data": SAMPLES / "signals.npz"},
     "signals_conv.toml": {"data": SAMPLES / "signals.npz"},
+    "planted.toml": {"data": SAMPLES / "teacher.npz"},
 }
 
 
@@ -76,7 +78,7 @@ def test_every_samples_report_is_valid_under_the_shipped_schema(name):
 
 def test_every_sample_model_has_a_run():
     models = {p.name for p in SAMPLES.iterdir() if p.suffix in {".pt", ".safetensors", ".toml"}}
-    models |= {p.name for p in SAMPLES.glob("*.npz")} - {"digits.npz", "letters.npz", "signals.npz"}
+    models |= {p.name for p in SAMPLES.glob("*.npz")} - ROWS
     assert models == set(SAMPLE_RUNS)
 
 
@@ -115,6 +117,16 @@ def test_a_question_alone_gives_what_it_gives_in_a_full_run(question):
         data=DIGITS, settings=dataclasses.replace(QUICK, questions=(question,))
     ).document
     assert alone[question] == full[question]
+
+
+def test_the_simplicity_of_labels_is_asked_by_name_alone():
+    planted, rows = SAMPLES / "planted.toml", SAMPLES / "teacher.npz"
+    unasked = analyze(planted, data=rows, settings=QUICK).document["simplicity"]
+    assert unasked == {"skipped": "not asked; pass --question simplicity", "asked": False}
+    settings = dataclasses.replace(QUICK, questions=("simplicity",))
+    without = analyze(planted, settings=settings)
+    assert without.document["simplicity"] == {"skipped": "there are no data; pass --data FILE"}
+    assert exit_code(without, "error") == 3
 
 
 def test_shares_of_the_starts_add_up_to_one():

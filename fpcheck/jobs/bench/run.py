@@ -19,8 +19,10 @@ from fpcheck.jobs.bench.fixed_points import fixed_point_rows
 from fpcheck.jobs.bench.iteration import iteration_races
 from fpcheck.jobs.bench.jacobians import jacobian_races
 from fpcheck.jobs.bench.loading import loading_races
+from fpcheck.jobs.bench.memories import memory_races
 from fpcheck.jobs.bench.race import BenchRow, Race, run_race
 from fpcheck.jobs.bench.readout import readout_races
+from fpcheck.jobs.bench.simplicity import simplicity_races
 from fpcheck.jobs.bench.starting import starting_races
 
 # A part that adds rows adds its races here. quick -> races; a race's answers are its own matter.
@@ -28,8 +30,10 @@ SECTIONS: dict[str, Callable[[bool], Iterator[Race[Any]]]] = {
     "iterate": iteration_races,
     "jacobian": jacobian_races,
     "load": loading_races,
+    "attractors": memory_races,
     "dual kernel": dual_kernel_races,
     "readout": readout_races,
+    "simplicity": simplicity_races,
     "start": starting_races,
 }
 # Sections whose ways do not give one answer and so make their rows themselves.

@@ -98,10 +98,10 @@ def _truncated_normal(
     z: Array = ndtri(rng.uniform(float(ndtr(-cut)), float(ndtr(cut)), shape))
     # Rounding can put an extreme quantile an ulp outside.
     z = np.clip(z, -cut, cut)
-    return math.sqrt(values["sigma2"] / _truncated_variance(cut)) * z
+    return math.sqrt(values["sigma2"] / truncated_variance(cut)) * z
 
 
-def _truncated_variance(cut: float) -> float:
+def truncated_variance(cut: float) -> float:
     """The variance of a standard normal conditioned on [-cut, cut]."""
     inside = math.erf(cut / math.sqrt(2.0))
     density = math.exp(-0.5 * cut * cut) / math.sqrt(2.0 * math.pi)

@@ -33,7 +33,12 @@ def prepare_conv(node: Conv, parameters: Parameters) -> Operator:
     def vjp(inputs: Inputs, output: Array, cotangent: Array) -> Inputs:
         return (_adjoint(adjoint, window, cotangent, inputs[0].shape[1:]),)
 
-    return Operator(forward, jvp, vjp)
+    def gradients(inputs: Inputs, output: Array, cotangent: Array) -> dict[str, Array]:
+        (x,) = inputs
+        kernel_gradient = _correlated(cotangent, window.unfold(x), node.groups)
+        return _by_name(node, kernel_gradient, x.shape[1] // node.groups, cotangent)
+
+    return Operator(forward, jvp, vjp, gradients)
 
 
 def prepare_conv_transpose(
@@ -54,10 +59,16 @@ def prepare_conv_transpose(
     def linear(x: Array) -> Array:
         return _adjoint(adjoint, window, x, output_shape)
 
+    def gradients(inputs: Inputs, output: Array, cotangent: Array) -> dict[str, Array]:
+        windows = window.unfold(cotangent)[(slice(None), *inside)]
+        kernel_gradient = _correlated(inputs[0], windows, node.groups)
+        return _by_name(node, kernel_gradient, node.channels // node.groups, cotangent)
+
     return Operator(
         lambda inputs: linear(inputs[0]) + bias,
         lambda inputs, output, tangents: linear(tangents[0]),
         lambda inputs, output, cotangent: (_apply(kernel, window, cotangent)[inside],),
+        gradients,
     )
 
 
@@ -82,3 +93,30 @@ def _adjoint(adjoint: Array, window: Window, cotangent: Array, shape: tuple[int,
     windows = np.asarray(adjoint @ grouped)
     positions = int(np.prod(window.size))
     return window.fold(windows.reshape(rows, shape[0], positions, *outputs), shape[1:])
+
+
+def _correlated(x: Array, windows: Array, groups: int) -> Array:
+    """Sums over rows and places of channels times windows: (groups, channels / groups, window).
+
+    x: (n, channels, *places); windows: (n, other channels, positions, *places).
+    """
+    rows, places = len(x), int(np.prod(x.shape[2:]))
+    left = x.reshape(rows, groups, -1, places).transpose(1, 2, 0, 3)
+    right = windows.reshape(rows, groups, -1, places).transpose(1, 0, 3, 2)
+    count = rows * places
+    return np.asarray(
+        left.reshape(groups, -1, count) @ right.reshape(groups, count, right.shape[3])
+    )
+
+
+def _by_name(
+    node: Conv | ConvTranspose, kernel: Array, inner: int, cotangent: Array
+) -> dict[str, Array]:
+    """The gradients of weight and bias. kernel: (groups, rows / groups, inner * positions)."""
+    weight = kernel.reshape(-1, inner, *node.kernel)
+    if node.layout == "in_out":  # the two axes of channels stand behind, in reverse
+        weight = np.moveaxis(weight, (0, 1), (-1, -2))
+    found = {node.weight: np.ascontiguousarray(weight)}
+    if node.bias:
+        found[node.bias] = np.asarray(cotangent.sum(axis=(0, *range(2, cotangent.ndim))))
+    return found

@@ -26,7 +26,15 @@ def prepare_dense(node: Dense, parameters: Parameters) -> Operator:
     def vjp(inputs: Inputs, output: Array, cotangent: Array) -> Inputs:
         return (_times(cotangent, weight),)
 
-    return Operator(forward, jvp, vjp)
+    def gradients(inputs: Inputs, output: Array, cotangent: Array) -> dict[str, Array]:
+        rows = inputs[0].reshape(-1, weight_t.shape[0])
+        back = cotangent.reshape(-1, node.units)
+        found = {node.weight: back.T @ rows if node.layout == "out_in" else rows.T @ back}
+        if node.bias:
+            found[node.bias] = back.sum(axis=0)
+        return found
+
+    return Operator(forward, jvp, vjp, gradients)
 
 
 def dense_weight_t(node: Dense, parameters: Parameters) -> Array:

@@ -16,6 +16,12 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.float64]
 Inputs: TypeAlias = tuple[Array, ...]
 Parameters: TypeAlias = Mapping[str, NDArray[np.generic]]
+Gradients: TypeAlias = Callable[[Inputs, Array, Array], dict[str, Array]]
+
+
+def no_gradients(inputs: Inputs, output: Array, cotangent: Array) -> dict[str, Array]:
+    """The gradients of a node without parameters."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +31,14 @@ class Operator:
     forward(inputs) -> output
     jvp(inputs, output, tangents) -> tangent of the output
     vjp(inputs, output, cotangent) -> cotangents of the inputs
+    gradients(inputs, output, cotangent) -> gradient by the parameter's name, summed over the rows,
+        in the parameter's stored layout; as many rows of inputs as of cotangents
     """
 
     forward: Callable[[Inputs], Array]
     jvp: Callable[[Inputs, Array, Inputs], Array]
     vjp: Callable[[Inputs, Array, Array], Inputs]
+    gradients: Gradients = no_gradients
 
 
 def as_float64(parameters: Parameters, name: str) -> Array:
