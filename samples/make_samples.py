@@ -33,6 +33,7 @@ def main() -> None:
         save(model.state_dict(), f"flip_flop_{cell.lower()}.safetensors")
     hopfield()
     signals()
+    teacher()
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
@@ -166,6 +167,27 @@ def signals() -> None:
         place = rng.integers(0, 64 - len(tooth) + 1)
         row[place : place + len(tooth)] += tooth if label else tooth[::-1]
     np.savez_compressed(HERE / "signals.npz", X=rows.astype(np.float16), y=labels.astype(np.uint8))
+
+
+FLIPPED = 24  # of the teacher's 480 labels, wrong in the target `flipped`
+
+
+def teacher() -> None:
+    """480 rows of 10 normal numbers, labelled by a random tanh network with two hidden units.
+
+    y: its labels, as many of each class; flipped: the same, 24 of them turned; shuffled: in random
+    order, so that there is nothing to learn.
+    """
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((480, 10)).astype(np.float16)
+    hidden = np.tanh(rows.astype(np.float64) @ rng.standard_normal((10, 2)) / np.sqrt(10))
+    out = hidden @ rng.standard_normal(2)
+    labels = (out > np.median(out)).astype(np.uint8)
+    flipped = labels.copy()
+    flipped[rng.choice(480, FLIPPED, replace=False)] ^= 1
+    np.savez_compressed(
+        HERE / "teacher.npz", X=rows, y=labels, flipped=flipped, shuffled=rng.permutation(labels)
+    )
 
 
 def save(state: dict[str, torch.Tensor], name: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.kernels import chain as kernel
-from fpcheck.kernels.elementwise import apply
+from fpcheck.kernels.elementwise import apply, applying
 from fpcheck.kernels.opcodes import EXPONENTIAL, FAMILY_OF, NORMAL, PERIODIC
 from fpcheck.network.program import DenseLayer, Program, forward
 
@@ -61,27 +61,39 @@ def chain_image(chain: tuple[DenseLayer, ...], rows: int) -> Image:
     # A row of biases a state: one long sum takes half the time of many short ones.
     biases = [np.tile(layer.bias, (rows, 1)) for layer in chain]
     *inner, last = chain
-    # What the hidden layers of so many states are made with: few states cost no more than this.
-    hidden: list[tuple[DenseLayer, Array, Array]] = []
+    # What the hidden layers of so many states are made with: few states cost no more than this, and
+    # what can be looked up once is, since every step of every block passes here.
+    hidden: list[_Hidden] = []
 
     def image(x: Array, y: Array) -> None:
         k = len(x)
-        if not hidden or len(hidden[0][2]) != k:
+        if not hidden or len(hidden[0].sums) != k:
             views = zip(inner, biases[:-1], scratch, strict=True)
-            hidden[:] = [(layer, bias[:k], z[:k]) for layer, bias, z in views]
+            hidden[:] = [_hidden(layer, bias[:k], z[:k]) for layer, bias, z in views]
         source = x
-        for layer, bias, z in hidden:
-            _dense(layer, bias, source, z)
+        for weight_t, bias, z, activate in hidden:
+            np.matmul(source, weight_t, out=z)
+            np.add(z, bias, out=z)
+            activate()
             source = z
-        _dense(last, biases[-1][:k], source, y)
+        np.matmul(source, last.weight_t, out=y)
+        np.add(y, biases[-1][:k], out=y)
+        apply(last.opcode, last.p0, last.p1, y, y)
 
     return image
 
 
-def _dense(layer: DenseLayer, bias: Array, x: Array, z: Array) -> None:
-    np.matmul(x, layer.weight_t, out=z)
-    np.add(z, bias, out=z)
-    apply(layer.opcode, layer.p0, layer.p1, z, z)
+class _Hidden(NamedTuple):
+    """A hidden layer of so many states: what its sums are made of, and the pass over them."""
+
+    weight_t: Array
+    bias: Array
+    sums: Array
+    activate: Callable[[], object]
+
+
+def _hidden(layer: DenseLayer, bias: Array, sums: Array) -> _Hidden:
+    return _Hidden(layer.weight_t, bias, sums, applying(layer.opcode, layer.p0, layer.p1, sums))
 
 
 def program_image(program: Program) -> Image:

@@ -22,6 +22,7 @@ from fpcheck.attractors.uniqueness import prove_unique
 from fpcheck.core.errors import NothingToJudgeError, UsageError
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
+from fpcheck.core.workers import side_by_side
 from fpcheck.network.network import Network
 from fpcheck.network.program import Program
 
@@ -64,9 +65,13 @@ def measure(
     flat = _flat(rows, starts)
     # States of diverging starts overflow on the way; a NaN there passes for nothing.
     with np.errstate(all="ignore"):
-        settled = settle(program, np.ascontiguousarray(starts), flat, settings, monitor)
+        # The proof is one thread's work, and the starts leave a core idle now and then.
+        settled, proof = side_by_side(
+            lambda: settle(program, np.ascontiguousarray(starts), flat, settings, monitor),
+            lambda: prove_unique(program, monitor),
+            settings.threads,
+        )
         seeds = _seeds(program, starts, flat, settled)
-        proof = prove_unique(program, monitor)
         search = look_for_all(
             program, settled, seeds, settings, rng, monitor, unique=proof.status == "proved"
         )

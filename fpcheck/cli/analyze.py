@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fpcheck.cli import options
+from fpcheck.cli import label_options, options
 from fpcheck.cli.outputs import check_pictures, plan_outputs
 from fpcheck.cli.run import analyze_all, analyze_one
 from fpcheck.cli.terminal import show
@@ -86,7 +86,8 @@ def analyze(
             "--question",
             "-Q",
             metavar="NAME",
-            help="Only weights, signal, attractors or readout. Repeatable.",
+            help="Only weights, signal, attractors, readout or simplicity, which is asked by name "
+            "alone. Repeatable.",
             rich_help_panel=options.WORK,
         ),
     ] = None,
@@ -125,7 +126,8 @@ def analyze(
         typer.Option(
             "--effort",
             metavar="X",
-            help="Of the search for fixed points: 1; 10 looks ten times as long, 0 not at all.",
+            help="Of the searches for fixed points, and for networks that fit the labels: 1; 10 "
+            "looks ten times as long, 0 for no fixed points.",
             rich_help_panel=options.WORK,
         ),
     ] = None,
@@ -220,6 +222,14 @@ def analyze(
             rich_help_panel=options.WORK,
         ),
     ] = None,
+    label_rows: label_options.Rows = None,
+    errors: label_options.Errors = None,
+    label_law: label_options.LawName = None,
+    label_tolerance: label_options.Tolerance = None,
+    label_shuffles: label_options.Shuffles = None,
+    label_scan: label_options.Scan = None,
+    scaled_neurons: label_options.ScaledNeurons = None,
+    label_training: label_options.Training = None,
     limit: options.Limits = None,
     select: options.Select = None,
     ignore: options.Ignore = None,
@@ -246,7 +256,8 @@ def analyze(
     A model is a file (.pt, .safetensors, .npz, .onnx, .keras, .h5, .skops,
     ...), a spec (.toml) or a live model (package.module:factory). The weights
     are always looked at, the attractors where input and output have one
-    shape, the readout where there are --data.
+    shape, the readout where there are --data, the simplicity of the labels
+    where it is asked for.
 
     \b
       fpcheck analyze samples/autoencoder.pt --activation tanh
@@ -279,6 +290,14 @@ def analyze(
             "bias-share": bias_share,
             "threads": threads,
             "self-map": self_map,
+            "label-rows": label_rows,
+            "label-errors": errors,
+            "label-law": label_law,
+            "label-tolerance": label_tolerance,
+            "label-shuffles": label_shuffles,
+            "label-scan": label_scan or None,
+            "scaled-neurons": scaled_neurons,
+            "label-training": label_training,
             "select": select or None,
             "ignore": ignore or None,
             "fail-on": fail_on,
@@ -289,6 +308,7 @@ def analyze(
     options.check_data_flags(data, {"target": target, "task": task, **steps})
     chosen = tuple(models or ()) or configuration.models()
     options.check_attractor_flags(configuration)
+    label_options.check_label_flags(configuration, data)
     if show_settings:
         show(options.settings_table(configuration, chosen[0] if chosen else ""))
         return 0
@@ -300,7 +320,8 @@ def analyze(
     asked = configuration.value
     read_out = options.asks(configuration, "readout") and data is not None
     options.check_readout_flags(configuration, read_out=read_out)
-    drawn = bool(asked("slice").value or asked("continuation").value or read_out)
+    fitted = options.asks(configuration, "simplicity") and data is not None
+    drawn = bool(asked("slice").value or asked("continuation").value or read_out or fitted)
     check_pictures(plans, drawn=drawn)
     flags = {
         "data": data,

@@ -11,6 +11,7 @@ import typer
 from fpcheck.core.config import Configuration
 from fpcheck.core.errors import UsageError
 from fpcheck.core.nearest import did_you_mean
+from fpcheck.core.settings import asked_questions
 from fpcheck.report.style import Style
 
 MODEL = "Model"
@@ -202,7 +203,7 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
 def asks(configuration: Configuration, question: str) -> bool:
     """Whether the question is asked, by name or because none is named."""
     asked = cast("tuple[str, ...]", configuration.value("questions").value)
-    return not asked or question in asked
+    return question in asked_questions(asked)
 
 
 def check_readout_flags(configuration: Configuration, *, read_out: bool) -> None:
@@ -235,7 +236,10 @@ def check_attractor_flags(configuration: Configuration) -> None:
     iterated = configuration.value("self-map").value is not False
     if iterated and asks(configuration, "attractors"):
         return
-    for name in ("effort", "slice", "continuation", "spectrum", "draws"):
+    about = ["slice", "continuation", "spectrum", "draws"]
+    if not asks(configuration, "simplicity"):  # whose search has an effort too
+        about.insert(0, "effort")
+    for name in about:
         flag = f"--{name}"
         if configuration.value(name).source == flag:
             missing = "add --question attractors" if iterated else "leave --no-self-map out"

@@ -18,7 +18,7 @@ from typing import Any, cast
 from fpcheck.core.catalogue import default_limits
 from fpcheck.core.config_file import OWN_FILE, PYPROJECT, Layer, Sourced, read_layer, read_value
 from fpcheck.core.errors import UsageError
-from fpcheck.core.keys import BY_NAME, KEYS
+from fpcheck.core.keys import BY_NAME, FLAG_NAMES, KEYS
 from fpcheck.core.limits import parse_limit
 from fpcheck.core.live_target import names_target
 from fpcheck.core.settings import Settings, names_plane_file
@@ -145,7 +145,7 @@ def _flags(folder: Path, flags: Mapping[str, object], limits: Iterable[str]) -> 
     values = {}
     for name, value in flags.items():
         if value is not None:
-            source = f"--{name if name != 'questions' else 'question'}"
+            source = f"--{FLAG_NAMES.get(name, name)}"
             values[name] = Sourced(read_value(BY_NAME[name], value, source), source)
     parsed = dict(parse_limit(text) for text in limits)
     return Layer(

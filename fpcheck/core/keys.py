@@ -10,7 +10,14 @@ from typing import TypeAlias
 
 from fpcheck.core.limits import GATES, check_prefixes
 from fpcheck.core.nearest import did_you_mean
-from fpcheck.core.settings import PLANE_FILES, PLANES, QUESTIONS, Settings, names_plane_file
+from fpcheck.core.settings import (
+    LABEL_SCANS,
+    PLANE_FILES,
+    PLANES,
+    QUESTIONS,
+    Settings,
+    names_plane_file,
+)
 
 # Turns what a file or a flag holds into the value of a setting; ValueError says what is wrong.
 Reader: TypeAlias = Callable[[object], object]
@@ -65,6 +72,14 @@ def between(value: object) -> float:
     return read
 
 
+def positive(value: object) -> float:
+    """A finite number above 0."""
+    read = number(0.0)(value)
+    if not isinstance(read, float) or not read > 0.0:
+        raise ValueError(f"must be above 0, got {value}")
+    return read
+
+
 def one_of(names: Iterable[str]) -> Reader:
     """A reader of one of `names`."""
     known = tuple(names)
@@ -99,6 +114,20 @@ def questions(value: object) -> tuple[str, ...]:
     read = one_of(QUESTIONS)
     asked = {read(part) for part in _parts(value)}
     return tuple(question for question in QUESTIONS if question in asked)
+
+
+def scans(value: object) -> tuple[str, ...]:
+    """Along what the labels' bits are scanned, in one order and without repeats."""
+    read = one_of(LABEL_SCANS)
+    asked = {read(part) for part in _parts(value)}
+    return tuple(scan for scan in LABEL_SCANS if scan in asked)
+
+
+def word(value: object) -> str:
+    """A text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"must be a name, got {value!r}")
+    return value.strip()
 
 
 def _parts(value: object) -> tuple[str, ...]:
@@ -157,6 +186,14 @@ KEYS: tuple[Key, ...] = (
     Key("splits", "splits", whole(2), "20 is the default; an interval needs at least two"),
     Key("readout-draws", "readout_draws", whole(0), "5 is the default; 0 draws no networks"),
     Key("bias-share", "bias_share", between, "for example 0.1; leave it out for no correction"),
+    Key("label-rows", "label_rows", whole(0), "0 is the default: as many as are affordable"),
+    Key("label-errors", "label_errors", whole(0), "0 is the default: every label is to be hit"),
+    Key("label-law", "label_law", word, "uniform, normal, lattice:9, he_normal and so on"),
+    Key("label-tolerance", "label_tolerance", positive, "0.5 is the default, half a deviation"),
+    Key("label-shuffles", "label_shuffles", whole(2), "5 is the default; an interval needs two"),
+    Key("label-scan", "label_scan", scans, f"known: {', '.join(LABEL_SCANS)}"),
+    Key("scaled-neurons", "scaled_neurons", truth, "false is the default"),
+    Key("label-training", "label_training", truth, "true is the default: trained beside it"),
     Key("self-map", "self_map", truth, "leave it out to iterate wherever the shapes agree"),
     Key("threads", "threads", whole(0), "0 takes one thread a core; no number depends on it"),
     Key("select", "select", codes, "prefixes such as FP1 or whole codes such as FP102"),
@@ -164,7 +201,9 @@ KEYS: tuple[Key, ...] = (
     Key("fail-on", "fail_on", one_of(GATES), "the lowest level that gives exit code 1"),
 )
 TABLES = ("limits", "levels", "per-model")
-ALIASES = {"question": "questions"}
+ALIASES = {"question": "questions", "errors": "label-errors"}
+# The flags that are not called as their keys are.
+FLAG_NAMES = {key: flag for flag, key in ALIASES.items()}
 BY_NAME = {key.name: key for key in KEYS}
 DEFAULTS: dict[str, object] = {
     field.name: field.default

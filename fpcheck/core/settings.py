@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # The order in which questions are measured and shown; `weights` is always asked.
-QUESTIONS = ("weights", "signal", "attractors", "readout")
+QUESTIONS = ("weights", "signal", "attractors", "readout", "simplicity", "escape")
 # Those that are asked by name alone.
-ON_REQUEST = ("escape",)
+ON_REQUEST = ("simplicity", "escape")
+# Along what the bits of the labels can be scanned.
+LABEL_SCANS = ("width", "depth")
 # What a slice can be laid through, beside three attractors: words, and files of directions.
 PLANES = ("auto", "random", "principal")
 PLANE_FILES = (".npy", ".npz", ".csv")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from fpcheck.core.progress import Monitor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 
 
 def available_cores() -> int:
@@ -64,3 +66,20 @@ def in_order(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return done
+
+
+def side_by_side(
+    first: Callable[[], Result], second: Callable[[], Other], threads: int
+) -> tuple[Result, Other]:
+    """What both give: at the same time on two threads or more, else one after the other.
+
+    The second one runs in a copy of the caller's context, numpy's error state included. Where both
+    fail, the first one's error is raised, once both have ended.
+    """
+    if worker_count(threads, 2) == 1:
+        return first(), second()
+    context = copy_context()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(context.run, second)
+        found = first()
+        return found, coming.result()

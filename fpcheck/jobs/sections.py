@@ -15,7 +15,7 @@ from fpcheck.core.errors import UsageError
 from fpcheck.core.memory import require_memory
 from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
-from fpcheck.core.settings import QUESTIONS, Settings, asked_questions
+from fpcheck.core.settings import Settings, asked_questions
 from fpcheck.core.streams import random_stream
 from fpcheck.jobs.cells import attractors_of_cells
 from fpcheck.jobs.timing import Stopwatch
@@ -33,7 +33,7 @@ SectionData = dict[str, Any]
 NO_WEIGHTS = "there are no weights to look at"
 BLACK_BOX = "the model is a black box: the values of its layers are not known"
 # What a part of a network says nothing of.
-OF_THE_WHOLE = ("attractors", "readout", "escape")
+OF_THE_WHOLE = ("attractors", "readout", "simplicity", "escape")
 NOT_TAKEN = "not taken as a self-map, because --no-self-map was given"
 
 
@@ -60,6 +60,7 @@ def measure_sections(case: Case, watch: Stopwatch) -> SectionData:
         "signal": _signal,
         "attractors": _attractors,
         "readout": _readout,
+        "simplicity": _simplicity,
         "escape": _escape,
     }
     asked = asked_questions(case.settings.questions)
@@ -178,6 +179,22 @@ def _readout(case: Case) -> SectionData:
         laws=case.subject.layer_laws or None,
     )
     return as_section(result)
+
+
+def _simplicity(case: Case) -> SectionData:
+    if case.data is None:
+        return {"skipped": "there are no data; pass --data FILE"}
+    from fpcheck.simplicity.measure import measure as measure_simplicity
+    from fpcheck.simplicity.result import Skipped
+
+    result = measure_simplicity(
+        _network(case),
+        case.data,
+        case.settings,
+        case.monitor,
+        laws=case.subject.layer_laws or None,
+    )
+    return as_section(result) if isinstance(result, Skipped) else result.section()
 
 
 def _escape(case: Case) -> SectionData:

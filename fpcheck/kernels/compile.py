@@ -54,16 +54,22 @@ class _KernelCache(FunctionCache):
 
     def load_overload(self, sig, target_context):
         try:
-            if not LOADS_ALONE:
-                return super().load_overload(sig, target_context)
-            # Numba's own refreshes the context first, which imports all that it can compile, SciPy
-            # among it: a quarter of a second for code that is compiled already. What such code
-            # calls is the runtime; a compilation refreshes for itself.
-            rtsys.initialize(target_context)
-            with self._guard_against_spurious_io_errors():
-                return self._load_overload(sig, target_context)
-        except Exception:  # whatever unpickling a damaged file may raise
+            found = self._load(sig, target_context)
+            # Two processes that fill one index at the same time can give two specialisations one
+            # file; numba would run the one's code on the other's arguments.
+            return found if tuple(found.signature.args) == tuple(sig) else None
+        except Exception:  # none is kept, or whatever unpickling a damaged file may raise
             return None
+
+    def _load(self, sig, target_context):
+        if not LOADS_ALONE:
+            return super().load_overload(sig, target_context)
+        # Numba's own refreshes the context first, which imports all that it can compile, SciPy
+        # among it: a quarter of a second for code that is compiled already. What such code calls
+        # is the runtime; a compilation refreshes for itself.
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
     def save_overload(self, sig, data):
         global compiled  # noqa: PLW0603 - one counter for the process, read by `warm`

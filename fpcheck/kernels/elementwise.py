@@ -7,6 +7,7 @@ a family (opcodes.FAMILY_OF): a network compiles one or two of them.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,8 @@ from fpcheck.core.errors import UnsupportedOperationError
 from fpcheck.kernels import opcodes, passes, slopes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 PASSES = {
@@ -43,6 +46,14 @@ def apply(
         PASSES[opcodes.FAMILY_OF[opcode]](opcode, _flat(out), out.size, NO_SHIFT, p0, p1)
 
 
+def applying(opcode: int, p0: float, p1: float, x: NDArray[np.float64]) -> Callable[[], object]:
+    """`apply` in place on this array, again and again: what it looks up is looked up once."""
+    if opcode == opcodes.IDENTITY:
+        return _nothing
+    code = PASSES[opcodes.FAMILY_OF[opcode]]
+    return partial(code, opcode, _flat(x), x.size, NO_SHIFT, p0, p1)
+
+
 def slope(
     opcode: int, p0: float, p1: float, x: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
@@ -59,6 +70,10 @@ def slope(
     if out is not x:
         np.copyto(out, x)
     SLOPES[opcodes.FAMILY_OF[opcode]](opcode, _flat(out), out.size, p0, p1)
+
+
+def _nothing() -> None:
+    """What the identity does in place."""
 
 
 def _flat(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -190,7 +190,7 @@ def _questions(
         reason, hint = subject.no_network, subject.hint or SPEC_HINT
         asked = {
             name: Answerable(name, False, reason, hint)
-            for name in ("signal", "attractors", "readout")
+            for name in ("signal", "attractors", "readout", "simplicity")
         }
         if subject.cells:
             asked["attractors"] = _of_self_map("attractors", is_map)
@@ -203,6 +203,7 @@ def _questions(
             Answerable("signal", True, "", ""),
             cells or Answerable("attractors", False, reason, ""),
             Answerable("readout", False, reason, ""),
+            Answerable("simplicity", False, reason, ""),
         )
     attractors = _of_self_map("attractors", is_map)
     if not agrees:
@@ -213,12 +214,15 @@ def _questions(
         )
     if subject.network.skeleton.black_box:
         reason = "the model is a black box"
-        closed = [Answerable(name, False, reason, "") for name in ("signal", "readout")]
-        return (weights, closed[0], attractors, closed[1])
-    readout = Answerable(
-        "readout", False, "it needs data with targets", "--data FILE, an .npz with X and y"
-    )
-    return (weights, Answerable("signal", True, "", ""), attractors, readout)
+        signal, *of_data = (
+            Answerable(name, False, reason, "") for name in ("signal", "readout", "simplicity")
+        )
+        return (weights, signal, attractors, *of_data)
+    of_data = [
+        Answerable(name, False, "it needs data with targets", "--data FILE, an .npz with X and y")
+        for name in ("readout", "simplicity")
+    ]
+    return (weights, Answerable("signal", True, "", ""), attractors, *of_data)
 
 
 def _of_self_map(question: str, is_map: bool | None) -> Answerable:

@@ -19,6 +19,7 @@ from fpcheck.readout.drawn import drawn_interval, drawn_scores
 from fpcheck.readout.initial import Initial, NotPossible, initial
 from fpcheck.readout.kernel_ridge import kernel_trials
 from fpcheck.readout.problem import Problem, score
+from fpcheck.readout.resolution import finest, no_finer
 from fpcheck.readout.result import BiasCorrection, Skipped
 from fpcheck.readout.splits import Split, resampled_interval
 from fpcheck.theory.dual_kernel import dual_kernel
@@ -82,11 +83,16 @@ def bias_correction(
             return Skipped(found)
         scores.append(found)
     gains = scores[1] - scores[0]
-    interval = drawn_interval(gains, some[0])
+    floor = 0.0 if problem.labels is None else finest(len(inputs))
+    interval = no_finer(drawn_interval(gains, some[0]), float(gains.mean()), floor)
     kernel = _kernel_gains(starts[1], problem, inputs, last, some, nngp, threads, monitor)
     train, test = len(some[0].train), len(some[0].test)
-    limit = None if kernel is None else resampled_interval(kernel, train, test)
     kernel_gain = None if kernel is None else float(kernel.mean())
+    limit = (
+        None
+        if kernel is None or kernel_gain is None
+        else no_finer(resampled_interval(kernel, train, test), kernel_gain, floor)
+    )
     return BiasCorrection(
         beta=beta,
         init_score=float(scores[1].mean()),

@@ -33,22 +33,26 @@ def centred_kernel(kernel: Array) -> tuple[Array, float]:
     return centred, mean_eigenvalue
 
 
-def bordered_inverse(centred: Array, penalty: float, mean_eigenvalue: float) -> Array | None:
+def bordered_inverse(
+    centred: Array, penalty: float, mean_eigenvalue: float, room: Array | None = None
+) -> Array | None:
     """G of a centred kernel (n, n), symmetric to the last bit; G 1 = 0 to rounding.
 
     None where kernel + penalty is not positive definite to rounding. The constant vector, the
-    kernel's null space, is given the mean eigenvalue and taken out again.
+    kernel's null space, is given the mean eigenvalue and taken out again. room: (2, n, n), where
+    the work is done, G in its second half: memory used before is quicker than the system's.
     """
     rows = len(centred)
-    lift = mean_eigenvalue / rows
-    shifted = centred + lift
+    room = np.empty((2, rows, rows)) if room is None else room
+    shifted: Array = room[0]
+    inverse: Array = room[1]
+    np.add(centred, mean_eigenvalue / rows, out=shifted)
     shifted.flat[:: rows + 1] += penalty
     try:
-        factor = factorise(shifted)
+        factor = factorise(shifted, in_place=True)
     except np.linalg.LinAlgError:
         return None
-    del shifted
     invert_triangle(factor)
-    inverse = gram_of_triangle(factor)
+    gram_of_triangle(factor, out=inverse)
     inverse -= 1.0 / (rows * (penalty + mean_eigenvalue))
     return inverse

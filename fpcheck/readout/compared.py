@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.core.errors import MemoryLimitError
+from fpcheck.core.memory import fits
+from fpcheck.core.workers import side_by_side, worker_count
 from fpcheck.readout.duplicates import duplicates
 from fpcheck.readout.features import Frozen
 from fpcheck.readout.further import (
@@ -57,6 +60,8 @@ DEAREST = 4
 # Entries of rows x features x classes above which no logistic fit is made: several minutes.
 MOST_LOGISTIC = 4e8
 
+SIDE_BY_SIDE = 20.0  # tables of n x n that the RBF kernel and the dual kernels take together
+
 SPEC_START = "the weights drawn from the spec"
 FILE_START = "the weights as they are"
 
@@ -78,9 +83,8 @@ def compare(
     asked = bench.asked
     compared = dict(found)
     logistic = _with_losses(bench, models, compared, own_shares)
-    near, rbf = baselines(asked, COSTLY, no_kernels(len(bench.rows)))
+    (near, rbf), (at_init, drawn, infinite) = _kernels(bench)
     compared |= {"neighbours": near, "rbf": rbf}
-    at_init, drawn, infinite = _fresh(bench)
     compared[AT_INIT] = at_init
     compared |= {model.name: model for model in infinite.models}
     stages = _staged(bench, models, found["last_layer"], logistic, trained)
@@ -134,6 +138,24 @@ def _with_losses(
         asked.monitor.report("readout, logistic", 0, 0)
         kept = kept or (fits if name == "last_layer" else [])
     return kept
+
+
+def _kernels(
+    bench: Bench,
+) -> tuple[tuple[Scored, Scored], tuple[Scored, list[Array], Infinite]]:
+    """The baselines, and what `_fresh` gives: each with half of the threads, if memory allows.
+
+    Most of the work are factorisations, of which each takes one thread.
+    """
+    asked, rows = bench.asked, len(bench.rows)
+    why = no_kernels(rows)
+    threads = asked.threads
+    if worker_count(threads, 2) == 2 and fits(8.0 * SIDE_BY_SIDE * rows * rows):
+        each = max(1, worker_count(threads, rows) // 2)
+        bench = replace(bench, asked=replace(asked, threads=each))
+    else:
+        threads = 1
+    return side_by_side(lambda: baselines(bench.asked, COSTLY, why), lambda: _fresh(bench), threads)
 
 
 def _fresh(bench: Bench) -> tuple[Scored, list[Array], Infinite]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.core.intervals import Interval
 from fpcheck.network.skeleton import Dense
 from fpcheck.readout.comparison import ORDER, all_pairs, model_score
 from fpcheck.readout.features import Table
@@ -15,9 +16,9 @@ from fpcheck.readout.parts import Parts
 from fpcheck.readout.problem import Problem
 from fpcheck.readout.result import Fit, Gain, LearningCurve, ModelScore, Paired, ReadoutResult
 from fpcheck.readout.ridge import RELATIVE_PENALTIES
-from fpcheck.readout.splits import Split
+from fpcheck.readout.splits import Split, simultaneous
 from fpcheck.readout.trial import Models, Trial
-from fpcheck.readout.verdict import Evidence, decide
+from fpcheck.readout.verdict import Best, Evidence, decide
 
 Array = NDArray[np.float64]
 Trials = Sequence[dict[str, Trial]]
@@ -76,7 +77,7 @@ def summarised(
         rows=len(problem.targets),
         test_rows=len(split.test),
         splits=len(trials),
-        interval=_interval_text(problem, trials),
+        interval=_interval_text(trials, labelled=problem.labels is not None),
         layer=last.name,
         feature_source=last.inputs[0],
         last_layer=_number(last_layer.score),
@@ -149,16 +150,20 @@ def _evidence(
         for stage in getattr(parts.stages, "stages", ())
         if stage.over_last is not None
     ]  # fmt: skip
-    infinite = [_over_last(by_pair, name) for name in ("infinite_nngp", "infinite_ntk")]
+    infinite = [
+        gain
+        for name in ("infinite_nngp", "infinite_ntk")
+        if (gain := _over_last(by_pair, name)) is not None
+    ]
     curve = parts.learning_curve
     return Evidence(
         over_majority=by_pair["last_layer", "majority"],
         over_linear=by_pair.get(("last_layer", "linear_on_input")),
-        over_best=by_pair["last_layer", best] if best else None,
+        over_best=_best(by_pair["last_layer", best], len(simple)) if best else None,
         best_over_majority=by_pair.get((best, "majority")) if best else None,
-        stage=_surest([stage for stage in stages if _beats_majority(by_pair, stage)]),
+        stage=_surest(by_pair, stages),
         widest_stage=max(stages, key=lambda one: one.high, default=None),
-        infinite=_surest([one for one in infinite if one and _beats_majority(by_pair, one)]),
+        infinite=_surest(by_pair, infinite),
         curve=curve if isinstance(curve, LearningCurve) else None,
         rows=rows,
         trained=trained,
@@ -173,14 +178,24 @@ def _over_last(by_pair: Mapping[tuple[str, str], Paired], name: str) -> Paired |
     return Paired(name, "last_layer", -pair.gain, -pair.high, -pair.low, pair.splits)
 
 
+def _surest(by_pair: Mapping[tuple[str, str], Paired], tried: Sequence[Paired]) -> Best | None:
+    """Of the gains of models above the majority the one whose interval begins highest.
+
+    The interval is that of the best of all that were tried.
+    """
+    gains = [_best(gain, len(tried)) for gain in tried if _beats_majority(by_pair, gain)]
+    return max(gains, key=lambda one: (one.low, one.gain), default=None)
+
+
 def _beats_majority(by_pair: Mapping[tuple[str, str], Paired], gain: Paired) -> bool:
     over = by_pair.get((gain.model, "majority"))
     return over is not None and over.low > 0.0
 
 
-def _surest(gains: Sequence[Paired]) -> Paired | None:
-    """The gain whose interval begins highest."""
-    return max(gains, key=lambda one: (one.low, one.gain), default=None)
+def _best(gain: Paired, tried: int) -> Best:
+    """The gain as that of the best of so many."""
+    interval = simultaneous(Interval(gain.low, gain.high), gain.gain, gain.splits, tried)
+    return Best(gain.model, gain.over, gain.gain, interval.low, interval.high, tried)
 
 
 def _fits(models: Models, trials: Trials) -> tuple[Fit, ...]:
@@ -209,9 +224,12 @@ def _fit(model: str, table: Table, trials: Sequence[Trial]) -> Fit:
     )
 
 
-def _interval_text(problem: Problem, trials: Trials) -> str:
-    wider = ", at least Wilson's for all rows" if problem.labels is not None else ""
-    return f"95 %, corrected resampled t over {len(trials)} random splits{wider}"
+def _interval_text(trials: Trials, *, labelled: bool) -> str:
+    wider = "at least Wilson's for all rows, and differences at least" if labelled else "at least"
+    return (
+        f"95 %, corrected resampled t over {len(trials)} random splits, {wider} what the held-out "
+        "rows can tell"
+    )
 
 
 def _number(value: float | None) -> float:

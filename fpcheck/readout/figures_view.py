@@ -1,4 +1,4 @@
-"""The pictures of the readout: learning curve, score by depth, spectrum of the kernels."""
+"""The pictures of the readout: learning curve, score by depth and width, spectrum of kernels."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def pictures(section: Section) -> Iterator[Picture]:
         yield learning_picture(section)
     if len(section.get("probes", {}).get("probes", ())) > 1:
         yield depth_picture(section)
+    if len(section.get("width_curve", {}).get("points", ())) > 1:
+        yield width_picture(section)
     if any(len(one["spectrum"]) > 1 for one in _alignments(section)):
         yield spectrum_picture(section)
 
@@ -82,6 +84,46 @@ def depth_picture(section: Section) -> Picture:
     )
 
 
+def width_picture(section: Section) -> Picture:
+    """The score of random networks over their width, the law in 1/width, and infinite width."""
+    curve = section["width_curve"]
+    points = [{**one, "log": math.log2(one["width"])} for one in curve["points"]]
+    narrow, wide = points[0]["log"], points[-1]["log"] + 1.0
+    curves = [*_band(points, "log"), _through(points, "log", "score", 1)]
+    regions = [
+        BLANK,
+        Region("score", f"mean of {curve['draws']} networks"),
+        Region("95%", "interval", "other"),
+    ]
+    ends = []
+    if curve["limit"] is not None:
+        ends.append(curve["limit"])
+        begin = math.log2(curve["fitted_from"] or points[0]["width"])
+        x = [begin + (wide - begin) * i / LAW_POINTS for i in range(LAW_POINTS + 1)]
+        offset = curve.get("offset") or 0.0
+        law = [curve["limit"] - curve["slope"] / (2.0**at + offset) for at in x]
+        regions += [Region("law", "limit - slope/(width + offset)"), Region("limit", _short(ends))]
+        curves.append(Curve(tuple(x), tuple(law), len(regions) - 2))
+        curves.append(Curve((narrow, wide), (ends[0], ends[0]), len(regions) - 1))
+    if curve["nngp"] is not None:
+        ends.append(curve["nngp"])
+        regions.append(Region("NNGP", f"the kernel itself, {_short(ends)}"))
+        curves.append(Curve((narrow, wide), (ends[-1], ends[-1]), len(regions) - 1))
+    return Picture(
+        title="Score by width, last layer of random networks",
+        cells=_ground(),
+        regions=tuple(regions),
+        x=Axis("log2 of the features that the last layer sees", narrow - 0.3, wide),
+        y=_scores(section, points, ends),
+        marks=tuple(
+            Mark("as given" if one["factor"] == 1.0 else "", one["log"], one["score"])
+            for one in points
+        ),
+        curves=tuple(curves),
+        caption=f"Held out, {curve['splits']} random splits; sampled.",
+    )
+
+
 def spectrum_picture(section: Section) -> Picture:
     """The leading eigenvalues of the centred kernels, as shares of their sum."""
     shown = [one for one in _alignments(section) if len(one["spectrum"]) > 1]
@@ -114,6 +156,11 @@ def _alignments(section: Section) -> Sequence[Section]:
 
 def _aligned(one: Section) -> str:
     return "-" if one["alignment"] is None else f"{one['alignment']:.3f}"
+
+
+def _short(scores: Sequence[float]) -> str:
+    """The last of the scores."""
+    return f"{scores[-1]:.3f}"
 
 
 def _log(value: float | None) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from fpcheck.core.errors import MemoryLimitError
 from fpcheck.core.settings import Settings
 from fpcheck.core.streams import random_stream
+from fpcheck.core.workers import in_order
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Dense
 from fpcheck.readout.alignment import alignment, feature_alignment
@@ -134,16 +136,19 @@ def alignments(bench: Bench, found: Infinite, features: Array) -> tuple[Alignmen
     """How well the targets lie along the dual kernels, these features and the input itself."""
     targets = bench.asked.problem.targets
 
+    kernels = [("nngp", found.nngp), ("ntk", found.ntk)]
+    tables = [("features", features), ("input", bench.asked.inputs)]
+    jobs: list[Callable[[], Alignment | Skipped]] = [
+        *(
+            partial(alignment, kernel, targets, name=name)
+            for name, kernel in kernels
+            if kernel is not None
+        ),
+        *(partial(feature_alignment, table, targets, name=name) for name, table in tables),
+    ]
+
     def work() -> tuple[Alignment, ...] | Skipped:
-        parts = [
-            *(
-                alignment(kernel, targets, name=name)
-                for name, kernel in (("nngp", found.nngp), ("ntk", found.ntk))
-                if kernel is not None
-            ),
-            feature_alignment(features, targets, name="features"),
-            feature_alignment(bench.asked.inputs, targets, name="input"),
-        ]
+        parts = in_order(lambda job: job(), jobs, bench.asked.threads, bench.asked.monitor)
         known = tuple(part for part in parts if isinstance(part, Alignment))
         why = next((part for part in parts if isinstance(part, Skipped)), None)
         return known if known or why is None else why

@@ -133,7 +133,7 @@ def _model(
     if not model.known:
         return Skipped(model.skipped)
     split = asked.splits[0]
-    interval = score_interval(asked.problem, model.values, split)
+    interval = score_interval(asked.problem, model.values, split, model.details)
     over = paired(model, at_init, split) if at_init.known else None
     return InfiniteModel(
         score=float(model.values.mean()),

@@ -9,7 +9,6 @@ error within its training rows, cost factorisations of the size of its held-out 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,9 +35,6 @@ START_ROWS = 200
 # The share of the leave-one-out error that a step has to take off for the search to go on behind
 # it, once degrees of freedom exceed half the rows: there the error is flat over decades.
 WORTH = 1e-3
-
-# With more rows than this the next inverse is not made while the present one is in use.
-OVERLAPPING_ROWS = 5000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,10 +90,10 @@ def kernel_trials(
 
     The penalty has the least exact leave-one-out error of all that were looked at, the largest of
     equal ones. The search begins where the curves of `start_rows` training rows of each split most
-    often have their minimum, and goes on until both neighbours of every split's best penalty were
-    looked at: any other lies behind one that is worse. Where the fit all but interpolates, the
-    search also ends with a step that makes the error smaller by less than a thousandth. Splits with
-    no more than `start_rows` training rows look at the whole grid.
+    often have their minimum, and goes on, where most splits ask for it first, until both neighbours
+    of every split's best penalty were looked at: any other lies behind one that is worse. Where the
+    fit all but interpolates, the search also ends with a step that makes the error smaller by less
+    than a thousandth. Splits with no more than `start_rows` training rows look at the whole grid.
 
     Args:
         kernel: (n, n), symmetric and positive semidefinite to rounding, finite.
@@ -132,9 +128,8 @@ def kernel_trials(
 def working_memory(rows: int, splits: Sequence[Split], threads: int) -> float:
     """Bytes that the trials take beside the kernel and what they return."""
     held_out = max((len(split.test) for split in splits), default=0)
-    inverses = 5.0 if rows <= OVERLAPPING_ROWS else 4.0
     blocks = worker_count(threads, len(splits)) * 2.0 * held_out * rows
-    return 8.0 * (inverses * rows * rows + blocks)
+    return 8.0 * (4.0 * rows * rows + blocks)
 
 
 def _directly(job: _Job, split: Split) -> KernelTrial:
@@ -170,19 +165,19 @@ def _search(job: _Job, splits: Sequence[Split], start_rows: int) -> list[KernelT
         curve = kernel_curve(job.centred[np.ix_(some, some)], job.targets[some])
         return least(curve.loo_errors(job.penalties))
 
+    if not splits:
+        return []
+    room = np.empty((2, *job.centred.shape))
     best: list[Look | None] = [None] * len(splits)
     looked: set[int] = set()
-    starts = in_order(start, splits, job.threads, job.monitor)
-    wanted = [max(starts, key=lambda i: (starts.count(i), i))] if starts else []
+    asked = in_order(start, splits, job.threads, job.monitor)
     grid = range(len(job.relative))
-    while wanted:
-        around = {near for index in wanted for near in (index, index - 1, index + 1)}
-        # The places asked for first: what they find spares the others most of their work.
-        new = sorted(around.intersection(grid) - looked, key=lambda i: (-wanted.count(i), i))
-        best = _look_at(job, splits, new, best)
-        looked.update(new)
-        places = (_place(found, looked, grid) for found in best)
-        wanted = [place for place in places if place is not None]
+    while asked:
+        index = max(asked, key=lambda i: (asked.count(i), i))
+        best = _look_at(job, splits, index, best, room)
+        looked.add(index)
+        asked = [near for found in best for near in _asked(found, looked, grid)]
+        job.monitor.report("readout, kernel ridge", len(looked), 0)
     return [
         _mean_only(job.targets, split, len(looked))
         if found is None
@@ -191,51 +186,35 @@ def _search(job: _Job, splits: Sequence[Split], start_rows: int) -> list[KernelT
     ]
 
 
-def _place(found: Look | None, looked: set[int], grid: range) -> int | None:
-    """Where a split has to look on: at its best penalty, None with no neighbour unseen or worth it.
+def _asked(found: Look | None, looked: set[int], grid: range) -> set[int]:
+    """Where a split has to look on: the unseen neighbours of its best penalty, if worth it.
 
     Without any, because the kernel was not positive definite at those penalties: the next larger.
     """
     if found is None:
-        return max(looked) + 1 if max(looked) + 1 in grid else None
+        return {max(looked) + 1}.intersection(grid)
     unseen = {found.index - 1, found.index + 1}.intersection(grid) - looked
     interpolates = found.degrees_of_freedom > 0.5 * len(found.weights)
-    return found.index if unseen and (found.gain > WORTH or not interpolates) else None
+    return unseen if found.gain > WORTH or not interpolates else set()
 
 
 def _look_at(
-    job: _Job, splits: Sequence[Split], indices: Sequence[int], best: list[Look | None]
+    job: _Job, splits: Sequence[Split], index: int, best: list[Look | None], room: Array
 ) -> list[Look | None]:
-    """The best look of every split after a look at these penalties as well."""
-    overlapping = len(job.centred) <= OVERLAPPING_ROWS and worker_count(job.threads, 2) > 1
+    """The best look of every split after a look at this penalty as well.
 
-    def inverse(index: int) -> Array | None:
-        job.monitor.check()
-        return bordered_inverse(job.centred, float(job.penalties[index]), job.mean_eigenvalue)
-
-    with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(inverse, indices[0]) if indices else None
-        for place, index in enumerate(indices):
-            present = coming.result() if coming else inverse(index)
-            following = indices[place + 1] if place + 1 < len(indices) else None
-            coming = None
-            if overlapping and following is not None:
-                coming = ahead.submit(inverse, following)
-            if present is not None:
-                best = _look_by_all(job, splits, index, present, best)
-            del present  # before there is another
-            job.monitor.report("readout, kernel ridge", place + 1, len(indices))
-    return best
-
-
-def _look_by_all(
-    job: _Job, splits: Sequence[Split], index: int, inverse: Array, best: list[Look | None]
-) -> list[Look | None]:
+    room: as for `bordered_inverse`.
+    """
+    job.monitor.check()
+    penalty = float(job.penalties[index])
+    inverse = bordered_inverse(job.centred, penalty, job.mean_eigenvalue, room)
+    if inverse is None:
+        return best
     weights = inverse @ job.targets
 
     def better(pair: tuple[Split, Look | None]) -> Look | None:
         split, before = pair
-        return look(inverse, weights, split, float(job.penalties[index]), index, before)
+        return look(inverse, weights, split, penalty, index, before)
 
     return in_order(better, list(zip(splits, best, strict=True)), job.threads, job.monitor)
 

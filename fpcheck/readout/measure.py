@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,14 +16,14 @@ from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Dense, Skeleton
 from fpcheck.readout.baselines import bottleneck
 from fpcheck.readout.compared import compare
-from fpcheck.readout.comparison import ORDER
 from fpcheck.readout.duplicates import class_notes
 from fpcheck.readout.estimate import summarised, trial_models
 from fpcheck.readout.features import Table, frozen_features, last_dense, prepared
 from fpcheck.readout.further import NOT_INITIAL, Bench
 from fpcheck.readout.initial import Initial, NotPossible
 from fpcheck.readout.initial import initial as initial_networks
-from fpcheck.readout.models import Asked, Scored
+from fpcheck.readout.models import Asked
+from fpcheck.readout.notes import edge_notes, fewer_splits
 from fpcheck.readout.problem import (
     Problem,
     choose_problem,
@@ -84,7 +83,10 @@ def measure(
     if isinstance(problem, str):
         return Skipped(problem)
     if data.rows < MIN_ROWS:
-        return Skipped(f"{data.name} has {data.rows} rows; a held-out score needs {MIN_ROWS}")
+        return Skipped(
+            f"{data.name} has {data.rows} rows; a held-out score needs {MIN_ROWS}, so nothing can "
+            "be concluded on the last layer, on what it is held against or on infinite width"
+        )
     if problem.copies_input and last.inputs[0] == skeleton.nodes[0].name:
         return Skipped(f"'{last.name}' sees the input itself, which is also its target; pass y")
     frozen = frozen_features(network, data.inputs, last, monitor)
@@ -112,7 +114,13 @@ def measure(
         bench, models, frozen, trial_models(models, trials), own_shares, trained=trained
     )
     seen = (SEEN_ROWS,) if trained else ()
-    notes = (*data.notes, *seen, *class_notes(problem, splits), *_counts(compared, settings))
+    notes = (
+        *data.notes,
+        *seen,
+        *class_notes(problem, splits),
+        *fewer_splits(compared, settings.splits),
+        *edge_notes(parts.infinite_width, len(splits[0].train)),
+    )
     return summarised(
         problem, models, trials, compared, parts,
         last=last, split=splits[0], notes=notes, trained=trained,
@@ -133,19 +141,6 @@ def _start(
     if broken:
         return None, f"the size of the weights of '{broken[0]}' leaves the range of numbers"
     return start, ""
-
-
-def _counts(compared: Mapping[str, Scored], settings: Settings) -> tuple[str, ...]:
-    """On how many splits the costly models were scored, where it is not on all."""
-    fewer: dict[int, list[str]] = {}
-    for name in ORDER:
-        count = len(compared[name].by_split) if compared[name].known else settings.splits
-        if count < settings.splits:
-            fewer.setdefault(count, []).append(name)
-    return tuple(
-        f"scored on the first {count} of the {settings.splits} splits: {', '.join(names)}"
-        for count, names in fewer.items()
-    )
 
 
 def _linear(problem: Problem, data: Data, skeleton: Skeleton, last: Dense) -> Table | int | str:

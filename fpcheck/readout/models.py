@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fpcheck.core.errors import MemoryLimitError
 from fpcheck.core.progress import Monitor
 from fpcheck.readout.distances import standardised
-from fpcheck.readout.kernel_ridge import KernelTrial, kernel_trials
+from fpcheck.readout.kernel_ridge import KERNEL_PENALTIES, KernelTrial, kernel_trials
 from fpcheck.readout.logistic import log_loss
 from fpcheck.readout.logistic_choice import LogisticTrial, logistic_trials
 from fpcheck.readout.neighbours import NeighbourTrial, nearest_trials
@@ -119,7 +119,7 @@ def baselines(asked: Asked, costly: int, why_no_kernels: str) -> tuple[Scored, S
         f"{np.median(counts):.0f} neighbours (median){scales}",
     )
     if probabilities:
-        near = with_losses(near, asked, [one.held_out for one in best])
+        near = with_losses(near, asked, [_smoothed(one) for one in best])
     if why_no_kernels:
         return near, without("rbf", why_no_kernels)
     try:
@@ -183,6 +183,17 @@ def with_losses(
     )
 
 
+def _smoothed(trial: NeighbourTrial) -> Array:
+    """(|T|, k): the probabilities of the classes by one more neighbour of each (Laplace's rule).
+
+    The bare shares would call what the few neighbours do not show impossible: with one neighbour
+    every row that is missed would cost 36 nats.
+    """
+    count, classes = trial.neighbours, trial.held_out.shape[1]
+    smoothed: Array = (count * trial.held_out + 1.0) / (count + classes)
+    return smoothed
+
+
 def _neighbours(asked: Asked, table: Array) -> list[NeighbourTrial]:
     return nearest_trials(
         table, asked.problem, asked.splits, threads=asked.threads, monitor=asked.monitor
@@ -225,4 +236,6 @@ def _scales_in_words(choice: Sequence[int], tables: Sequence[Array]) -> str:
 
 
 def _penalty_in_words(relative: Sequence[float]) -> str:
-    return f"penalty {float(np.median(relative)):.0e} of the mean eigenvalue (median)"
+    penalty = float(np.median(relative))
+    ends = {KERNEL_PENALTIES[0]: ", the least tried", KERNEL_PENALTIES[-1]: ", the largest tried"}
+    return f"penalty {penalty:.0e} of the mean eigenvalue (median{ends.get(penalty, '')})"

@@ -61,7 +61,7 @@ def comparison(section: Section, findings: tuple[Finding, ...]) -> Iterator[Item
                 model_name(section, model["name"])
             )
     for reason, names in by_reason.items():
-        yield Note(f"Not scored, {', '.join(names)}: {reason.rstrip('.')}.")
+        yield Note(f"Not scored, {'; '.join(names)}: {reason.rstrip('.')}.")
 
 
 def other_scores(section: Section) -> Iterator[Item]:
@@ -75,7 +75,8 @@ def other_scores(section: Section) -> Iterator[Item]:
                 ("logistic acc.", "logistic", ".3f"),
                 ("log-loss", "log_loss", ".3f"),
             ),
-            "log-loss in nats a row; of ridge models that of a logistic fit to the same features",
+            "log-loss in nats a row; of ridge models that of a logistic fit to the same features, "
+            "of neighbours by Laplace's rule",
         )
     else:
         yield from _table(

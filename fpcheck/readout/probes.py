@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.core.intervals import Interval
 from fpcheck.core.memory import require_memory
 from fpcheck.core.progress import Monitor
 from fpcheck.core.workers import in_order
@@ -20,9 +19,10 @@ from fpcheck.network.skeleton import Conv, ConvTranspose, Dense, Flatten, Reshap
 from fpcheck.readout.comparison import score_interval
 from fpcheck.readout.features import compressed, last_dense, rescaled
 from fpcheck.readout.problem import Problem, score
+from fpcheck.readout.resolution import finest, no_finer
 from fpcheck.readout.result import Probe, Probes, Skipped
 from fpcheck.readout.ridge import RELATIVE_PENALTIES, fit_ridge
-from fpcheck.readout.splits import Split, resampled_interval
+from fpcheck.readout.splits import Split, resampled_interval, simultaneous
 
 Array = NDArray[np.float64]
 
@@ -111,12 +111,16 @@ def probe_layers(
     within = [probe for probe in probes if probe.node != first]
     best = max(within, key=lambda probe: (probe.score, probe.depth)).node
     gain = scores[best] - scores[last]
-    interval = _simultaneous(gain, splits[0], len(within) - 1)
+    mean, split = float(gain.mean()), splits[0]
+    interval = resampled_interval(gain, len(split.train), len(split.test))
+    if best != last and problem.labels is not None:
+        interval = no_finer(interval, mean, finest(len(inputs)))
+    interval = simultaneous(interval, mean, len(gain), len(within) - 1)
     return Probes(
         probes=tuple(probes),
         best=best,
         last=last,
-        gain=float(gain.mean()),
+        gain=mean,
         gain_low=interval.low,
         gain_high=interval.high,
         splits=len(splits),
@@ -147,22 +151,6 @@ def probed_nodes(skeleton: Skeleton) -> list[str] | str:
     place = np.unique(np.linspace(0, len(names) - 1, min(len(names), MOST_PROBES - 1)).round())
     chosen = [names[int(index)] for index in place]
     return [name for name in chosen if name not in (bare, source)] + [source]
-
-
-def _simultaneous(gain: Array, split: Split, comparisons: int) -> Interval:
-    """The interval of a mean gain (J,) that holds for all of `comparisons` gains at once."""
-    from scipy.special import stdtrit
-
-    interval = resampled_interval(gain, len(split.train), len(split.test))
-    freedom = len(gain) - 1
-    if freedom < 1:
-        return interval
-    stretch = stdtrit(freedom, 1.0 - 0.025 / max(1, comparisons)) / stdtrit(freedom, 0.975)
-    mean = float(gain.mean())
-    return Interval(
-        mean - float(stretch) * (mean - interval.low),
-        mean + float(stretch) * (interval.high - mean),
-    )
 
 
 def _held_out(

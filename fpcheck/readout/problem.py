@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from fpcheck.network.activations import ActivationFunction
 from fpcheck.network.data import Data
 from fpcheck.network.skeleton import Activation, Skeleton, Softmax
-from fpcheck.readout.scores import accuracy, balanced_accuracy, one_hot, r_squared
+from fpcheck.readout.scores import (
+    RowLosses,
+    accuracy,
+    balanced_accuracy,
+    class_losses,
+    one_hot,
+    r_squared,
+    squared_losses,
+)
 
 Array = NDArray[np.float64]
 
@@ -36,17 +44,18 @@ class Problem:
     copies_input: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Score:
     """A model's score on some rows.
 
     balanced: for classes the mean of the classes' own accuracies. rmse: for numbers the root mean
-    squared error over rows and outputs, in the targets' own unit.
+    squared error over rows and outputs, in the targets' own unit. by_row: what it is made of.
     """
 
     value: float
     balanced: float | None
     rmse: float | None = None
+    by_row: RowLosses | None = None
 
 
 def choose_problem(data: Data, skeleton: Skeleton, self_map: bool | None) -> Problem | str:
@@ -100,9 +109,14 @@ def score(problem: Problem, predicted: Array, rows: NDArray[np.intp]) -> Score:
     if problem.labels is None:
         targets = problem.targets[rows]
         error = problem.unit * math.sqrt(float(np.mean(np.square(predicted - targets))))
-        return Score(r_squared(predicted, targets), None, error)
+        by_row = squared_losses(predicted, targets, rows)
+        return Score(r_squared(predicted, targets), None, error, by_row)
     classes, labels = predicted.argmax(axis=1), problem.labels[rows]
-    return Score(accuracy(classes, labels), balanced_accuracy(classes, labels))
+    return Score(
+        accuracy(classes, labels),
+        balanced_accuracy(classes, labels),
+        by_row=class_losses(classes, labels, rows),
+    )
 
 
 def own_predictions(problem: Problem, skeleton: Skeleton, outputs: Array) -> Array | str:

@@ -55,6 +55,20 @@ def resampled_interval(scores: NDArray[np.float64], n_train: int, n_test: int) -
     return mean_t(mean, error, count - 1)
 
 
+def simultaneous(interval: Interval, mean: float, splits: int, comparisons: int) -> Interval:
+    """The interval of a mean over `splits` as one that holds for all of `comparisons` at once.
+
+    By Bonferroni: the quantile of Student's t at 1 - 0.025/comparisons in place of that at 0.975.
+    """
+    if splits < 2 or comparisons < 2:
+        return interval
+    from scipy.special import stdtrit
+
+    quantiles = stdtrit(splits - 1, 1.0 - 0.025 / comparisons), stdtrit(splits - 1, 0.975)
+    stretch = float(quantiles[0] / quantiles[1])
+    return Interval(mean - stretch * (mean - interval.low), mean + stretch * (interval.high - mean))
+
+
 def _stratified(
     labels: NDArray[np.int64], count: int, test_share: float, rng: np.random.Generator
 ) -> Rows:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.core.intervals import Interval
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Dense
 from fpcheck.readout.comparison import paired, score_interval
 from fpcheck.readout.logistic_choice import LogisticTrial
 from fpcheck.readout.models import Asked, Scored, predicted, scored, without
 from fpcheck.readout.result import Skipped, Stage, Stages
+from fpcheck.readout.splits import simultaneous
 from fpcheck.readout.tail import Tail, find_tail, present_weights
 from fpcheck.readout.tail_fit import TailCase, Weights, affordable_steps, fitted_tails
 
@@ -25,6 +27,7 @@ Array = NDArray[np.float64]
 
 COUNTS = (2, 3)
 MARGIN = 0.02  # points of the score from which a stage pays
+TRAINED = "gradient steps"  # how the stages behind the first are fitted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +92,7 @@ def staged(
     if not tails:
         return StageModels(missing, Skipped(stopped))
     stages = _stages(asked, network, last, tails, found, steps)
-    pays = next((one.count for one in stages if (one.over_last_low or 0.0) > MARGIN), None)
+    pays = next((one.count for one in stages if _least_gain(one, len(tails)) > MARGIN), None)
     part = Stages(tuple(stages), start, pays, MARGIN, stopped)
     return StageModels((*found[1:], *missing), part)
 
@@ -165,13 +168,14 @@ def _stages(
     parameters += [_parameters(network, tail.layers, outputs) for tail in tails]
     layers = [(last.name,), *(tuple(node.name for node in tail.layers) for tail in tails)]
     for index, model in enumerate(found):
-        interval = score_interval(asked.problem, model.values, split)
+        interval = score_interval(asked.problem, model.values, split, model.details)
         before = paired(model, found[index - 1], split) if index else None
         over = paired(model, found[0], split) if index else None
         stages.append(
             Stage(
                 name=model.name,
                 count=index + 1,
+                fit=model.tuned if index == 0 else TRAINED,
                 layers=layers[index],
                 parameters=parameters[index],
                 score=float(model.values.mean()),
@@ -188,6 +192,14 @@ def _stages(
             )
         )
     return stages
+
+
+def _least_gain(stage: Stage, tried: int) -> float:
+    """The lower end of the gain on the last layer alone, of an interval for all that were tried."""
+    if stage.over_last is None or stage.over_last_low is None or stage.over_last_high is None:
+        return 0.0
+    interval = Interval(stage.over_last_low, stage.over_last_high)
+    return simultaneous(interval, stage.over_last, stage.splits, tried).low
 
 
 def _parameters(network: Network, layers: Sequence[Dense], outputs: int) -> int:

@@ -84,7 +84,11 @@ def _stage(stage: Section) -> tuple[str, ...]:
 
 
 def _pays(stages: Section) -> str:
-    words = [f"from {stages['start']}"]
+    first = stages["stages"][0]
+    words = [f"from {stages['start']}, {first['splits']} splits"]
+    if first.get("fit") not in (None, "ridge"):
+        words.append(f"the last layer alone by {first['fit']}, which does better here than the "
+                     "ridge of its refit above")  # fmt: skip
     count = stages["pays_from"]
     if count is not None:
         words.append(f"training the last {count} pays: its gain on the last layer alone lies above "

@@ -17,39 +17,45 @@ Array = NDArray[np.float64]
 # Below it LAPACK's inverse is as fast as a split into products.
 SMALL = 64
 
-# Columns of the inverse that one product gives: wide enough for BLAS, and few enough that little
-# of a triangle's zeros is multiplied.
-COLUMNS = 128
+# Columns of a triangle that one product takes: enough for BLAS to be busy, and few enough that
+# little of the triangle's zeros is multiplied.
+COLUMNS = 256
+
+GRAM_ROWS = 128  # up to here a triangle's zeros are multiplied along
 
 LAPACK_ROWS = 512  # up to here the whole is left to LAPACK
 
 PIECES = 8  # of a triangle, in a product that skips its zeros
 
 
-def factorise(matrix: Array) -> Array:
+def factorise(matrix: Array, *, in_place: bool = False) -> Array:
     """Lower triangular L, zeros above its diagonal, with L L' = matrix, symmetric.
 
     LAPACK's factors of blocks on the diagonal, joined by products: NumPy's call for the whole
-    copies it twice against the grain, which takes as long as the work.
+    copies it twice against the grain, which takes as long as the work. in_place: L takes the
+    matrix's place, which holds nothing of use where it is not positive definite.
 
     Raises:
         LinAlgError: the matrix is not positive definite to rounding.
     """
-    out = np.zeros(matrix.shape)
-    _factorise(matrix, out)
+    out = matrix if in_place else matrix.copy()
+    _factorise(out)
     return out
 
 
-def _factorise(matrix: Array, out: Array) -> None:
-    size = len(matrix)
+def _factorise(out: Array) -> None:
+    size = len(out)
     if size <= LAPACK_ROWS:
-        out[...] = np.linalg.cholesky(matrix)
+        out[...] = np.linalg.cholesky(out)
         return
     half = size // 2
-    _factorise(matrix[:half, :half], out[:half, :half])
-    below = block_solver(out[:half, :half]).solve(matrix[:half, half:])
+    above, rest = out[:half, half:], out[half:, half:]
+    _factorise(out[:half, :half])
+    below = block_solver(out[:half, :half]).solve(above)
     out[half:, :half] = below.T
-    _factorise(matrix[half:, half:] - below.T @ below, out[half:, half:])
+    above[...] = 0.0
+    rest -= below.T @ below
+    _factorise(rest)
 
 
 def invert_triangle(factor: Array) -> None:
@@ -89,17 +95,23 @@ def times_triangle(left: Array, lower: Array) -> Array:
     return out
 
 
-def gram_of_triangle(lower: Array) -> Array:
-    """lower' @ lower; the half that is computed is copied into the other."""
+def gram_of_triangle(lower: Array, out: Array | None = None) -> Array:
+    """lower' @ lower, symmetric to the last bit; put into `out`, (n, n), where there is one."""
+    out = np.empty(lower.shape) if out is None else out
     size = len(lower)
-    out = np.empty((size, size))
-    for start in range(0, size, COLUMNS):
-        stop = min(size, start + COLUMNS)
-        part = lower[start:, :stop].T @ lower[start:, start:stop]
-        out[:stop, start:stop] = part
-        out[start:stop, :start] = part[:start].T
-        corner = part[start:]
-        out[start:stop, start:stop] = 0.5 * (corner + corner.T)
+    if size <= GRAM_ROWS:
+        np.matmul(lower.T, lower, out=out)  # BLAS's symmetric product: one half is copied
+        return out
+    half = size // 2
+    corner, below = lower[half:, :half], lower[half:, half:]
+    gram_of_triangle(lower[:half, :half], out[:half, :half])
+    out[:half, :half] += corner.T @ corner
+    gram_of_triangle(below, out[half:, half:])
+    joint = out[half:, :half]
+    for start in range(0, size - half, COLUMNS):
+        stop = min(size - half, start + COLUMNS)
+        np.matmul(below[start:, start:stop].T, corner[start:], out=joint[start:stop])
+    out[:half, half:] = joint.T
     return out
 
 

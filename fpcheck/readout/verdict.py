@@ -30,7 +30,20 @@ NAMES = {
     "last_3_layers": "training the last 3 layers",
 }
 
-Difference = Gain | Paired
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The gain of the best of several that were tried, its interval widened to hold for all."""
+
+    model: str
+    over: str
+    gain: float
+    low: float
+    high: float
+    tried: int
+
+
+Difference = Gain | Paired | Best
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +52,18 @@ class Evidence:
 
     over_majority, over_linear: the last layer's gain. over_best: over the best of the simple models
     that see the input. best_over_majority: of that one over the majority. stage: the gain over the
-    last layer alone of the best stage; widest_stage: of the one whose interval reaches highest;
-    infinite: of the better dual kernel. rows: of the data. trained: whether the layers come from
-    training, maybe on these rows.
+    last layer alone of the best stage; infinite: of the better dual kernel. All that were chosen
+    among several have intervals that hold for all of these; but widest_stage, the stage whose
+    interval reaches highest, as all stages lie below a limit where it does. rows: of the data.
+    trained: whether the layers come from training, maybe on these rows.
     """
 
     over_majority: Difference
     over_linear: Difference | None = None
     over_best: Difference | None = None
     best_over_majority: Paired | None = None
-    stage: Paired | None = None
-    infinite: Paired | None = None
+    stage: Paired | Best | None = None
+    infinite: Paired | Best | None = None
     curve: LearningCurve | None = None
     rows: int = 0
     widest_stage: Paired | None = None
@@ -70,12 +84,15 @@ def decide(seen: Evidence) -> Decision:
     """The verdict by the 95 % intervals of paired differences, in this order.
 
     1. Training inner layers, or else infinite width, gains more than 0.02 over the last layer:
-       promising. 2. The last layer's gain over the majority (or mean) is below 0.02: not suited;
-       reaching below it: more data needed. 3. Its gain over the linear model, or over the best
-       simple model of the input, is below -0.02: not suited. Over the linear model it is above 0:
-       enough; from below -0.02 to above 0.02: more data needed. 4. Else it does as well as the
-       linear model. If training inner layers surely gains less than 0.02: enough, or more data
-       needed where more rows surely bring more than 0.02. Else promising.
+       promising.
+    2. The last layer's gain over the majority (or mean) is below 0.02, or that over the linear
+       model, or over the best simple model of the input, below -0.02: not suited.
+    3. Its gain over the majority reaches below 0.02: more data needed.
+    4. Its gain over the linear model is above 0: enough; reaches from below -0.02 to above 0.02:
+       more data needed.
+    5. Else it does as well as the linear model. If training inner layers surely gains less than
+       0.02: enough, or more data needed where more rows surely bring more than 0.02. Else
+       promising.
 
     Without stages and infinite width it speaks of the weights as they stand, not of what training
     the inner layers would give.
@@ -93,12 +110,13 @@ def _decided(seen: Evidence) -> Decision:
     if gain.high < MARGIN:
         because = f"{figure} lies below {MARGIN:g}, so next to nothing can be read out"
         return _decision(NOT_SUITED, because, gain, _elsewhere(seen))
-    if not gain.low >= MARGIN:
-        because = f"{figure} reaches below {MARGIN:g}"
-        return _decision(MORE_DATA, because, gain, _more_rows(seen, gain, MARGIN))
     for best in (seen.over_linear, seen.over_best):
         if best is not None and best.high < -MARGIN:
             return _worse(best)
+    # Written so that an interval without bounds needs more data.
+    if not gain.low >= MARGIN:
+        because = f"{figure} reaches below {MARGIN:g}"
+        return _decision(MORE_DATA, because, gain, _more_rows(seen, gain, MARGIN))
     if seen.over_linear is None:
         because = f"{figure} lies above {MARGIN:g}; there is no linear model beside it"
         return _decision(ENOUGH, because, gain, _last_layer_alone(seen))
@@ -109,9 +127,9 @@ def _worse(best: Difference) -> Decision:
     """Not suited, where a simple model of the input does better."""
     because = (
         f"{_figure(best)} lies below -{MARGIN:g}, so the inner layers as they stand lose what "
-        f"{_a(best.over)} finds"
+        f"serves {_a(best.over)}"
     )
-    step = f"use {NAMES[best.over]} as it is, or compare other architectures with `fpcheck screen`"
+    step = f"use {NAMES[best.over]} instead, or compare other architectures with `fpcheck screen`"
     return _decision(NOT_SUITED, because, best, step)
 
 
@@ -208,16 +226,18 @@ def _more_rows(seen: Evidence, gain: Difference, limit: float) -> str:
 
 
 def _decision(verdict: str, because: str, by: Difference, step: str) -> Decision:
-    model = by.model if isinstance(by, Paired) else "last_layer"
+    model = "last_layer" if isinstance(by, Gain) else by.model
     return Decision(verdict, because, f"{model} over {by.over}", step)
 
 
 def _figure(gain: Difference) -> str:
     interval = f"[{gain.low:+.4f}, {gain.high:+.4f}]"
-    model = gain.model if isinstance(gain, Paired) else "last_layer"
+    model = "last_layer" if isinstance(gain, Gain) else gain.model
     left = "last layer" if model == "last_layer" else NAMES[model]
     right = "the last layer alone" if gain.over == "last_layer" else NAMES[gain.over]
-    return f"{left} minus {right} is {gain.gain:+.4f}, and its 95 % interval {interval}"
+    tried = gain.tried if isinstance(gain, Best) else 1
+    chosen = f", as the best of {tried} tried," if tried > 1 else ""
+    return f"{left} minus {right} is {gain.gain:+.4f}, and its 95 % interval{chosen} {interval}"
 
 
 def _a(model: str) -> str:

@@ -1,4 +1,4 @@
-"""The pictures of a report: its slices, its diagrams over the gain, its readout's curves."""
+"""The pictures of a report: slices, diagrams over the gain, the readout's and labels' curves."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from fpcheck.core.errors import UsageError
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Picture
 from fpcheck.readout.figures_view import pictures as readout
+from fpcheck.simplicity.figures_view import pictures as simplicity
 
 
 def pictures_of(document: Section) -> tuple[Picture, ...]:
-    """Every map's slice, every map's diagram over the gain, then the readout's pictures.
+    """Every map's slice and diagram over the gain, then the readout's and the labels' pictures.
 
     Raises:
         UsageError: the report has none.
     """
-    found = (*_slices(document), *_diagrams(document), *readout(document.get("readout", {})))
+    found = (
+        *_slices(document),
+        *_diagrams(document),
+        *readout(document.get("readout", {})),
+        *simplicity(document.get("simplicity", {})),
+    )
     if not found:
         why = _why_none(document["attractors"])
         raise UsageError(

@@ -119,6 +119,7 @@ def judges() -> dict[str, Judge]:
     from fpcheck.attractors.rules import judge as attractors
     from fpcheck.readout.rules import judge as readout
     from fpcheck.signal.rules import judge as signal
+    from fpcheck.simplicity.rules import judge as simplicity
     from fpcheck.weights.rules import judge as weights
 
     table = {
@@ -126,6 +127,7 @@ def judges() -> dict[str, Judge]:
         "signal": signal,
         "attractors": attractors,
         "readout": readout,
+        "simplicity": simplicity,
     }
     return {question: table[question] for question in QUESTIONS}
 

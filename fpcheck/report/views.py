@@ -18,6 +18,7 @@ def views() -> dict[str, View]:
     from fpcheck.attractors.view import view as attractors
     from fpcheck.readout.view import view as readout
     from fpcheck.signal.view import view as signal
+    from fpcheck.simplicity.view import view as simplicity
     from fpcheck.weights.view import view as weights
 
     table = {
@@ -25,5 +26,6 @@ def views() -> dict[str, View]:
         "signal": signal,
         "attractors": attractors,
         "readout": readout,
+        "simplicity": simplicity,
     }
     return {question: table[question] for question in QUESTIONS}

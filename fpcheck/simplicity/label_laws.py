@@ -14,6 +14,7 @@ NORMAL = Law("normal", {"sigma2": 1.0})
 # An odd number of levels on [-1, 1] has 0 among them, as the theorem on redundant units needs it.
 LATTICE_LEVELS = 9
 ZEROS = Law("zeros")
+FLAG = "--label-law"
 # Schemes of initialisation in which biases start at zero, and the law that only matrices have.
 WITHOUT_BIASES = (*(name for name in NAMED_LAWS if name != "torch_default"), "orthogonal")
 
@@ -70,12 +71,14 @@ def parse_label_law(name: str) -> Law:
     if family == "lattice":
         return _lattice(levels if colon else str(LATTICE_LEVELS), name)
     if name == "zeros":
-        raise UsageError("label law 'zeros' draws nothing", hint=f"one of {_names()}")
+        raise UsageError("label law 'zeros' draws nothing", where=FLAG, hint=f"one of {_names()}")
     try:
         return parse_law(name)
     except LawError as error:
         raise UsageError(
-            f"unknown label law '{name}'", hint=error.hint or f"one of {_names()}"
+            f"unknown label law '{name}'",
+            where=FLAG,
+            hint=error.hint or f"one of {_names()}",
         ) from None
 
 
@@ -85,6 +88,7 @@ def _lattice(levels: str, name: str) -> Law:
     except (ValueError, LawError):
         raise UsageError(
             f"label law '{name}': the number of levels is a whole number, 2 or more",
+            where=FLAG,
             hint=f"such as lattice:{LATTICE_LEVELS}",
         ) from None
 

@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from fpcheck.cli.main import run
+from fpcheck.core.settings import QUESTIONS
 from fpcheck.report.schema import schema, violations
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -29,6 +30,10 @@ CASES = {
     "residual_cnn1d.toml": [],
     "signals_dense.toml": SIGNALS,
     "signals_conv.toml": [*SIGNALS, "--bias-share", "0.1"],
+    "planted.toml": [
+        *("--data", str(SAMPLES / "teacher.npz"), "-Q", "simplicity"),
+        *("--label-rows", "8", "--label-shuffles", "2"),
+    ],
 }
 SMALL = ["--starts", "64", "--samples", "16", "--splits", "3"]
 
@@ -45,7 +50,8 @@ def fpcheck(capsys):
 
 def test_every_sample_model_has_a_case():
     models = {p.name for p in SAMPLES.iterdir() if p.suffix not in (".py", ".md")}
-    assert models - {"digits.npz", "letters.npz", "signals.npz"} == set(CASES)
+    rows = {"digits.npz", "letters.npz", "signals.npz", "teacher.npz"}
+    assert models - rows == set(CASES)
 
 
 @pytest.mark.parametrize("sample", CASES)
@@ -74,7 +80,7 @@ def test_a_sample_s_report_keeps_the_contract(fpcheck, sample, tmp_path):
             shown = fpcheck("report", str(saved), "--width", str(width), *form)[1]
             assert max(map(cell_len, shown.splitlines())) <= width
             assert shown.isascii() or form != ["--ascii"]
-            for question in ("weights", "signal", "attractors", "readout"):
+            for question in QUESTIONS:
                 if "skipped" in document[question]:
                     assert document[question]["skipped"][:20] in shown
 

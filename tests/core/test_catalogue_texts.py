@@ -7,7 +7,13 @@ import pytest
 from fpcheck.core.catalogue import Rule, rules
 from fpcheck.core.limits import SEVERITIES
 
-FAMILIES = {"weights": "FP0", "signal": "FP1", "attractors": "FP2", "readout": "FP3"}
+FAMILIES = {
+    "weights": "FP0",
+    "signal": "FP1",
+    "attractors": "FP2",
+    "readout": "FP3",
+    "simplicity": "FP4",
+}
 TEXTS = ("checks", "why", "decides", "harmless", "remedy", "source")
 
 

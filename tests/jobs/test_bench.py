@@ -8,7 +8,7 @@ import pytest
 from fpcheck.core.progress import Monitor
 from fpcheck.core.streams import random_stream
 from fpcheck.core.tables import Table
-from fpcheck.jobs.bench import BenchResult, BenchRow, run_bench
+from fpcheck.jobs.bench import BenchResult, BenchRow, fixed_points, run_bench
 from fpcheck.jobs.bench.dual_kernels import BLOCK, dual_kernel_races
 from fpcheck.jobs.bench.fixed_points import fixed_point_rows
 from fpcheck.jobs.bench.iteration import iteration_races
@@ -92,11 +92,13 @@ def test_the_readout_of_the_bench_answers_the_whole_question():
     assert {"last_layer_at_init", "infinite_nngp", "infinite_ntk", "rbf"} <= known
 
 
-def test_every_fixed_point_of_the_bench_is_proved_and_newton_finds_no_other():
+def test_every_fixed_point_of_the_bench_is_proved_and_newton_finds_no_other(monkeypatch):
+    # Two threads of PyTorch that wait for each other on a busy machine take minutes.
+    monkeypatch.setattr(fixed_points, "available_cores", lambda: 1)
     for row in fixed_point_rows(True, Monitor()):
         assert row.counts["proved"] == row.counts["found"]
         assert row.counts["index sum"] == "1"
-        newton, ours_too = row.counts["Newton in Adam's time"].split(", ours too: ")
+        newton, ours_too = row.counts["Newton finds, ours too"].split(", ")
         assert newton == ours_too
 
 

@@ -91,6 +91,27 @@ def test_damaged_entry_is_compiled_again(copy):
     assert use(copy)[1] == 1
 
 
+def test_code_of_another_specialisation_is_never_run(tmp_path):
+    """Two processes that fill an empty cache at once may leave one file under two names."""
+    program = """
+import numpy as np
+from fpcheck.kernels import cache, compile, passes
+values = np.arange(6.0).reshape(2, 3)
+for z in (values.copy(), np.asfortranarray(values)):
+    passes.periodic(14, z, 3, np.array([0.0, 1.0]), 0.0, 0.0)
+    assert np.allclose(z, np.sin(values + [[0.0], [1.0]]), rtol=1e-14)
+print(False, compile.compiled, cache.cache_folder(), sep="|")
+"""
+    _, compiled, folder = use(tmp_path, program=program)
+    one, other = sorted(folder.glob("*.nbc"))
+    assert compiled == 2
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    assert use(tmp_path, program=program)[1] == 2  # both mended
+    assert use(tmp_path, program=program)[1] == 0
+
+
 def test_folder_that_cannot_be_made_gives_way_to_a_temporary_one(tmp_path):
     file = tmp_path / "file"
     file.write_text("in the way", encoding="utf-8")

@@ -159,7 +159,9 @@ def test_cells_and_readout_of_a_model_are_told_apart(tmp_path):
     assert summary.self_map is True
     assert [(cell.name, cell.hidden) for cell in summary.cells] == [("memory.l0", 4), ("one", 4)]
     possible = {answer.question: answer.possible for answer in summary.questions}
-    assert possible == {"weights": True, "signal": False, "attractors": True, "readout": False}
+    assert possible == {
+        "weights": True, "signal": False, "attractors": True, "readout": False, "simplicity": False,
+    }  # fmt: skip
 
 
 def test_an_elman_cell_is_taken_with_tanh_and_says_so_unless_told(tmp_path):

@@ -138,8 +138,8 @@ def widths():
     )
     return filled(
         WidthCurve, points=points, limit=0.93, limit_low=0.925, limit_high=0.935, slope=0.4,
-        near=40.0, near_low=20.0, near_high=90.0, distance=0.01, misfit=0.9, fitted_from=16,
-        nngp=0.93, draws=5, splits=10, limit_skipped="",
+        offset=0.0, near=40.0, near_low=20.0, near_high=90.0, distance=0.01, misfit=0.9,
+        fitted_from=16, nngp=0.93, draws=5, splits=10, limit_skipped="",
     )  # fmt: skip
 
 
@@ -151,10 +151,11 @@ def stages():
         Stages, start="the weights as given", pays_from=None, margin=0.02,
         stopped="there are two layers only",
         stages=(
-            filled(Stage, name="last_layer", count=1, layers=("out",), parameters=650, score=0.95,
-                   steps=0.0, **common),
-            filled(Stage, name="last_2_layers", count=2, layers=("hidden", "out"), parameters=4810,
-                   score=0.96, steps=18.0, **two, **common),
+            filled(Stage, name="last_layer", count=1, fit="ridge", layers=("out",), parameters=650,
+                   score=0.95, steps=0.0, **common),
+            filled(Stage, name="last_2_layers", count=2, fit="gradient steps",
+                   layers=("hidden", "out"), parameters=4810, score=0.96, steps=18.0,
+                   **two, **common),
         ),
     )  # fmt: skip
 

@@ -14,7 +14,13 @@ from fpcheck.readout.kernel_curve import kernel_curve, spread_rows
 from fpcheck.readout.kernel_ridge import KERNEL_PENALTIES, kernel_trials
 from fpcheck.readout.ridge import fit_ridge
 from fpcheck.readout.splits import Split, random_split
-from fpcheck.readout.triangle import LAPACK_ROWS, block_solver, factorise, invert_triangle
+from fpcheck.readout.triangle import (
+    LAPACK_ROWS,
+    block_solver,
+    factorise,
+    gram_of_triangle,
+    invert_triangle,
+)
 
 PEER = 1e-8  # relative, against another way to the same closed form
 FEW = 10  # training rows above which all rows' inverse is used: every case here, or none
@@ -299,6 +305,22 @@ class TestParts:
         assert_allclose(ours, alpha, atol=1e-9 * np.abs(alpha).max())
         assert_array_equal(ours, ours.T)
         assert_allclose(ours.sum(axis=0), 0.0, atol=1e-9 * np.abs(alpha).max())
+
+    def test_memory_used_before_changes_nothing(self):
+        kernel, _ = problem(rows=150)
+        centred, unit = centred_kernel(kernel)
+        room = np.full((2, 150, 150), np.nan)
+        for penalty in (1.0, 0.01):
+            ours = bordered_inverse(centred, penalty * unit, unit, room)
+            assert np.shares_memory(ours, room)
+            assert_array_equal(ours, bordered_inverse(centred, penalty * unit, unit))
+
+    @pytest.mark.parametrize("size", [1, 63, 128, 129, 300, 2 * LAPACK_ROWS + 7])
+    def test_the_product_of_a_triangle_with_itself(self, size):
+        lower = np.tril(np.random.default_rng(size).standard_normal((size, size)))
+        ours = gram_of_triangle(lower)
+        assert_allclose(ours, lower.T @ lower, atol=1e-12 * size)
+        assert_array_equal(ours, ours.T)
 
     @pytest.mark.parametrize("size", [1, 63, 64, 65, 200, 2 * LAPACK_ROWS + 7])
     def test_triangles_are_factorised_inverted_and_solved(self, size):

@@ -215,7 +215,8 @@ class TestStructure:
         settings = dataclasses.replace(SETTINGS, splits=12)
         result = answered(network([24, 20, 2]), self.data, settings)
         assert any(
-            note.startswith("scored on the first 6 of the 12 splits: rbf") for note in result.notes
+            note.startswith("scored on the first 6 of the 12 splits: RBF ridge")
+            for note in result.notes
         )
         assert by_name(result)["neighbours"].splits == 12
 

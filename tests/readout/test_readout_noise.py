@@ -67,6 +67,13 @@ class TestNoise:
         most = trials * (0.025 + 3 * math.sqrt(0.025 * 0.975 / trials))
         assert sum(finding.outcome == "fail" for finding in found) <= most
 
+    @pytest.mark.parametrize("trials", TRIALS)
+    def test_nothing_to_learn_is_never_called_enough_or_promising(self, trials):
+        """In 5 % of the draws it might be."""
+        said = [small_noise(seed).verdict for seed in range(trials)]
+        wrong = [verdict for verdict in said if verdict not in ("not suited", "more data needed")]
+        assert len(wrong) <= 0.05 * trials
+
     @pytest.mark.parametrize("seed", range(5))
     def test_rules_without_chance_do_not_fail_on_clean_rows(self, seed):
         judged = {f.code: f.outcome for f in judge(plain(small_noise(seed)), default_limits())}

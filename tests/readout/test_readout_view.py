@@ -133,6 +133,17 @@ def test_a_part_without_numbers_says_why(key):
     assert "The reason why." in text
 
 
+def test_the_fit_of_the_first_stage_is_told_where_it_is_not_the_tables():
+    one = section()
+    first, second = one["stages"]["stages"]
+    stages = [{**first, "fit": "multinomial logistic"}, second]
+    words = "the last layer alone by multinomial logistic, which does better here than the ridge"
+    assert (
+        words in table(section(stages={**one["stages"], "stages": stages}), "Last layers").caption
+    )
+    assert words not in table(one, "Last layers").caption
+
+
 def test_limits_that_could_not_be_told_say_why():
     curve = {**section()["learning_curve"], "asymptote": None, "asymptote_skipped": "too flat"}
     width = {**section()["width_curve"], "limit": None, "limit_skipped": "contradicted"}
@@ -170,11 +181,13 @@ class TestPictures:
     def test_every_part_with_numbers_has_its_picture(self):
         titles = [picture.title for picture in pictures(section())]
         assert titles == ["Learning curve of the last layer refit", "Score by depth",
+                          "Score by width, last layer of random networks",
                           "Spectrum of the kernels"]  # fmt: skip
 
     def test_parts_without_numbers_have_none(self):
         why = {"skipped": "why"}
-        assert not list(pictures(section(learning_curve=why, probes=why, alignment=why)))
+        parts = dict.fromkeys(("learning_curve", "probes", "width_curve", "alignment"), why)
+        assert not list(pictures(section(**parts)))
         assert not list(pictures(why))
 
     def test_every_curve_lies_within_the_axes_but_for_wide_intervals(self):
@@ -195,6 +208,20 @@ class TestPictures:
             exact = curve["asymptote"] - curve["gap"] * (most / rows) ** curve["exponent"]
             assert score == pytest.approx(exact)
 
+    def test_the_picture_by_width_holds_its_law_its_limit_and_the_kernels_score(self):
+        curve = section()["width_curve"]
+        drawn = next(one for one in pictures(section()) if one.title.startswith("Score by width"))
+        names = [region.name for region in drawn.regions]
+        assert names == ["", "score", "95%", "law", "limit", "NNGP"]
+        (law,) = (one for one in drawn.curves if names[one.region] == "law")
+        for at, score in zip(law.x, law.y, strict=True):
+            exact = curve["limit"] - curve["slope"] / (2.0**at + curve["offset"])
+            assert score == pytest.approx(exact)
+        assert 2.0 ** law.x[0] == pytest.approx(curve["fitted_from"])
+        bare = section(width_curve={**curve, "limit": None, "nngp": None})
+        drawn = next(one for one in pictures(bare) if one.title.startswith("Score by width"))
+        assert [region.name for region in drawn.regions] == ["", "score", "95%"]
+
     def test_an_interval_without_bounds_and_equal_scores_are_drawn(self):
         curve = section()["learning_curve"]
         points = [{**one, "score": 0.5, "low": None, "high": None} for one in curve["points"]]
@@ -208,4 +235,4 @@ class TestPictures:
         drawn = list(pictures(saved))
         assert write_png(drawn[0]).startswith(b"\x89PNG")
         assert "Learning curve" in write_svg(drawn[0])
-        assert write_page(drawn).count("<svg") == 3
+        assert write_page(drawn).count("<svg") == 4

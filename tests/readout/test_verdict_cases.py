@@ -8,7 +8,7 @@ from readout_cases import answered, classes, network, numbers
 
 from fpcheck.network.network import Network
 from fpcheck.readout.result import LearningCurve, Paired
-from fpcheck.readout.verdict import Evidence, decide
+from fpcheck.readout.verdict import Best, Evidence, decide
 
 RNG = np.random.default_rng(3)
 INPUTS = RNG.standard_normal((400, 6))
@@ -132,6 +132,16 @@ OPEN = pair("last_layer", -0.02, 0.1, "last_3_layers")
             "about 500 would decide it",  # 0.07 wide to each side, 0.03 from its limit: x 5.4
         ),
         (
+            Evidence(
+                pair("majority", -0.02, 0.12),
+                TIE,
+                over_best=Best("last_layer", "neighbours", -0.2, -0.3, -0.1, 3),
+            ),
+            "not suited",
+            "last_layer over neighbours",
+            "use the nearest neighbours",
+        ),
+        (
             Evidence(SURE, pair("linear_on_input", -np.inf, np.inf), rows=100),
             "more data needed",
             "linear_on_input",
@@ -145,6 +155,12 @@ def test_the_rule(seen, verdict, by, step):
     assert by in found.decided_by
     assert step in found.next_step
     assert any(character.isdigit() for character in found.because)
+
+
+def test_what_was_chosen_among_several_says_so():
+    best = Best("infinite_ntk", "last_layer", 0.06, 0.03, 0.09, 2)
+    because = decide(Evidence(SURE, TIE, infinite=best)).because
+    assert "95 % interval, as the best of 2 tried, [+0.0300, +0.0900]" in because
 
 
 class TestPlanted:

@@ -120,7 +120,7 @@ def test_the_same_picture_is_the_same_bytes():
 
 def test_the_drawing_is_well_formed_and_holds_cells_axes_marks_and_legend():
     root = ElementTree.fromstring(write_svg(picture()))
-    texts = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
+    texts = [text for node in root.iter(f"{SVG}text") for text in node.itertext()]
     legend = ("A", "41.7%", "25.0%, unresolved after 2000 steps")
     caption = "Shares of this square, of no law. Darker took longer."
     for words in (*legend, "from A towards B", "across", "D", "−1", caption):
@@ -155,7 +155,7 @@ def test_a_drawing_of_curves_names_those_that_it_draws():
     assert not list(root.iter(f"{SVG}image"))
     drawn = [path for path in root.iter(f"{SVG}path") if "stroke" in path.attrib]
     assert len(drawn) == 2
-    texts = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
+    texts = [text for node in root.iter(f"{SVG}text") for text in node.itertext()]
     assert "B" in texts
     assert "?" not in texts
     assert "<script" not in write_page(curved())
@@ -193,6 +193,19 @@ def test_the_page_needs_no_network_and_runs_its_own_script_alone():
     assert data["cells"] == [list(row) for row in picture().cells]
     assert data["regions"] == ["A", "B", "?", "∞"]
     assert "<h1>net.npz</h1>" in page
+
+
+@pytest.mark.parametrize("name", ["features, this width", "a name of thirty letters, or so"])
+def test_a_legends_text_that_does_not_fit_beside_a_long_name_stands_below_it(name):
+    long = picture(regions=(Region(name, "alignment 0.515"), *picture().regions[1:]))
+    root = ElementTree.fromstring(write_svg(long))
+    lines = [(float(node.attrib["y"]), "".join(node.itertext()).strip())
+             for node in root.iter(f"{SVG}text")]  # fmt: skip
+    heights = {text: at for at, text in lines}
+    assert heights[name] < heights["alignment 0.515"] < heights["B 33.3%"]
+    step = heights["? 25.0%, unresolved after 2000 steps"] - heights["B 33.3%"]
+    assert heights["B 33.3%"] - heights[name] == 2 * step
+    assert write_png(long) != write_png(picture())
 
 
 def test_colours_differ_from_each_other_and_from_the_greys():

@@ -76,10 +76,18 @@ def results():
     from fpcheck.network import summary
     from fpcheck.readout import result as readout
     from fpcheck.signal import result as signal
+    from fpcheck.simplicity import result as simplicity
     from fpcheck.theory.variance_map import FixedPoint as VarianceFixedPoint
     from fpcheck.weights import measure as weights
 
     yield "variance_fixed_point", VarianceFixedPoint
+    whole = (simplicity.SimplicityResult, simplicity.Skipped)
+    for kind in vars(simplicity).values():
+        if dataclasses.is_dataclass(kind) and kind not in whole:
+            ((name, _),) = described(kind)
+            own = f"label_{name}"
+            # The section holds the keys of some parts side by side.
+            yield (own if own in schema()["$defs"] else "simplicity", kind)
     for module in (attractors, summary, readout, signal, weights):
         for kind in vars(module).values():
             own = f"{getattr(kind, '__module__', '')}.".startswith(f"{module.__name__}.")

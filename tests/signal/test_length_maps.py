@@ -5,11 +5,14 @@ import math
 import numpy as np
 import pytest
 
+from fpcheck.core.settings import Settings
 from fpcheck.network.initializers import draw_network
 from fpcheck.network.program import trace
 from fpcheck.network.spec import parse_spec
 from fpcheck.signal.length import length_map
 from fpcheck.theory.heavy_tails import cauchy_fixed_scales
+
+SIGNAL = Settings(questions=("signal",))
 
 
 def spec(weights, biases='"zeros"', width=400, depth=4, name="tanh"):
@@ -112,7 +115,7 @@ weights = { law = "cauchy", gamma = 1.0, scale = "1/fan_in" }
 """,
         "utf-8",
     )
-    document = analyze(path).document
+    document = analyze(path, settings=SIGNAL).document
     theory = document["signal"]["theory"]
     assert "chi_1 is not defined" in theory["skipped"]
     assert theory["length"]["alpha"] == 1.0
@@ -123,12 +126,15 @@ weights = { law = "cauchy", gamma = 1.0, scale = "1/fan_in" }
 def test_a_checkpoint_with_cauchy_weights_has_no_chi_1_either(tmp_path):
     from fpcheck.jobs.analyze import analyze
 
+    def signal_of(path):
+        return analyze(path, activation="tanh", settings=SIGNAL).document["signal"]
+
     rng = np.random.default_rng(0)
     arrays = {f"layers.{i}.weight": rng.standard_cauchy((96, 96)) / 96 for i in range(3)}
     np.savez(tmp_path / "net.npz", **arrays)
-    theory = analyze(tmp_path / "net.npz", activation="tanh").document["signal"]["theory"]
+    theory = signal_of(tmp_path / "net.npz")["theory"]
     assert "tail index" in theory["skipped"]
     arrays = {f"layers.{i}.weight": rng.standard_normal((96, 96)) / 10 for i in range(3)}
     np.savez(tmp_path / "net.npz", **arrays)
-    theory = analyze(tmp_path / "net.npz", activation="tanh").document["signal"]["theory"]
+    theory = signal_of(tmp_path / "net.npz")["theory"]
     assert "skipped" not in theory

@@ -12,10 +12,11 @@ from fpcheck.core.errors import UnsupportedOperationError
 from fpcheck.network.activations import parse_activation
 from fpcheck.theory import moments
 from fpcheck.theory.closed_forms import closed_forms
-from fpcheck.theory.pairs import pair_moment, pair_slope_moment, shared_expectation
+from fpcheck.theory.pairs import pair_moment, pair_slope_moment
 from fpcheck.theory.piecewise_linear import pieces, smoothed
 from fpcheck.theory.polar import polar_expectation
 from fpcheck.theory.quadrature import expectation
+from fpcheck.theory.shared_part import shared_expectation
 
 CLOSED = ["relu", "leaky_relu(0.2)", "gelu", "erf", "sin"]
 QUADRATURE = ["tanh", "silu", "elu", "softsign", "hardtanh", "crelu(1,1.25)", "soft_threshold(0.5)"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fpcheck.attractors.certify.certificate import AttractingBall
 from fpcheck.attractors.certify.chain_slopes import ChainSlopes
 from fpcheck.attractors.certify.krawczyk import NARROW, Existence, sizes
-from fpcheck.attractors.certify.norms import Norms, lyapunov_norms, plain_norms
+from fpcheck.attractors.certify.norms import Norms, apart_norms, lyapunov_norms, plain_norms
 from fpcheck.attractors.certify.returns import Return
 from fpcheck.attractors.certify.widest import widest
 from fpcheck.attractors.selfmap import Array
@@ -21,6 +21,7 @@ from fpcheck.network.enclosure.matrices import point, two_norms
 FIRST_GUESS = 0.03
 CEILING = 2.0**20
 EASY = 0.8  # a 2-norm that leaves the plain ball room enough
+WIDEST_APART = 256  # beyond it singular values take longer than the larger ball saves
 
 Rows = NDArray[np.intp]
 Balls = list[AttractingBall | None]
@@ -42,7 +43,7 @@ def attracting_balls(
     best: Balls = [None] * len(radius)
     narrow = chain is not None and around.points.shape[1] <= NARROW
     jacobian = found.jacobian if chain is None else chain.jacobian
-    for rows, norms in _norms(jacobian, radius):
+    for rows, norms in _norms(jacobian, radius, chain):
         for way in (chain, None) if narrow else (chain,):
             part = None if way is None else way.at(rows)
             balls = _balls(around.at(rows), found.at(rows), norms, part)
@@ -57,14 +58,27 @@ def _larger(a: AttractingBall | None, b: AttractingBall | None) -> AttractingBal
     return b if b.inner_radius > a.inner_radius else a
 
 
-def _norms(jacobian: Ball, radius: Array) -> Iterator[tuple[Rows, Norms]]:
+def _norms(
+    jacobian: Ball, radius: Array, chain: ChainSlopes | None
+) -> Iterator[tuple[Rows, Norms]]:
     """The norms worth trying, and of which points. The nearer to the 2-norm, the larger the ball
-    that is proved, as long as the Jacobian contracts: rates above 1 bend it least."""
+    that is proved, as long as the Jacobian contracts: rates above 1 bend it least; or the longer in
+    the slow directions, where the bends are known to second order."""
     size = two_norms(jacobian)
     plain = np.flatnonzero(size < 1.0)
     if len(plain):
         yield plain, plain_norms(jacobian.shape[-1], size[plain])
     left = np.flatnonzero(~(size < EASY))
+    if (
+        len(left)
+        and chain is not None
+        and chain.bends is not None
+        and jacobian.shape[-1] <= WIDEST_APART
+    ):
+        which, norms = apart_norms(split(jacobian, left))
+        if len(which):
+            yield left[which], norms
+            left = np.setdiff1d(left, left[which])
     gentle = np.where(size < 1.1, 1.2, radius + 0.8 * (1.0 - radius))
     for rate in (gentle, np.ones_like(gentle)):
         able = left[radius[left] < rate[left]]
@@ -128,9 +142,9 @@ def _in_chain(chain: ChainSlopes, norms: Norms, error: Array) -> Callable[[Array
     """The same for slopes between the points of the ellipsoids and the exact points, which are
     within `error` of the printed ones in these norms."""
     if norms.plain:
-        everywhere, straying = chain.lipschitz, chain.straying(None, None, error)
+        everywhere, straying = chain.lipschitz, chain.departing(None, None, error)
     else:
-        everywhere, straying = math.inf, chain.straying(norms.transform, norms.axes, error)
+        everywhere, straying = math.inf, chain.departing(norms.transform, norms.axes, error)
 
     def bound(radius: Array, rows: Rows) -> Array:
         value = (norms.size[rows] + straying(radius, rows)) * (1.0 + 4 * U)

@@ -17,17 +17,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.attractors.certify.bends import SUMMED, Bend, bends_of, squares_norm
+from fpcheck.attractors.certify.stretches import (
+    Stretch,
+    columns_scaled,
+    rows_scaled,
+    shared_norm,
+    stretch,
+    stretch_at,
+)
 from fpcheck.attractors.selfmap import Array
 from fpcheck.network.activations import ACTIVATIONS, ActivationFunction
 from fpcheck.network.enclosure.activation import slope_range, value_range
-from fpcheck.network.enclosure.ball import TINY, Ball, U, matmul, plus, split, widen
-from fpcheck.network.enclosure.matrices import point, two_norm, two_norms
+from fpcheck.network.enclosure.ball import TINY, Ball, U, matmul, plus, split
+from fpcheck.network.enclosure.matrices import point, two_norm
 from fpcheck.network.program import DenseLayer, Program
 
 # Layers, over all steps of a cycle, that are compared pair by pair.
 MOST_LAYERS = 16
-# A few dozen sums and products of non-negative numbers.
-SUMMED = 1.0 + 1e-12
 # The way to a point is cut into so many pieces: the mean slope on it is that of theirs.
 PIECES = 6
 # The step for which the shares of the units are taken, and the least share.
@@ -54,15 +61,6 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stretch:
-    """Matrices M between two layers, R and Q the layers' shares: the 2-norm of R M Q, (k,), and
-    those of the rows of M Q, (k, rows), from above."""
-
-    norm: Array
-    rows: Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class ChainSlopes:
     """f^p around points, as one chain of layers.
 
@@ -70,6 +68,7 @@ class ChainSlopes:
     (k, out), None where the layer is linear. D_l - D*_l = R_l (..) R_l gives its size to the units
     that bend, most of them little. between[l][m]: of W_l D*_l-1 .. W_m+1, for m < l; before[l]: of
     W_l D*_l-1 .. W_1; None where a layer is linear. jacobian: D*_L W_L .. D*_1 W_1, (k, n, n).
+    bends: of the layers to second order, None where they are not known.
     """
 
     layers: tuple[Layer, ...]
@@ -79,6 +78,7 @@ class ChainSlopes:
     between: tuple[tuple[Stretch | None, ...], ...]
     before: tuple[Stretch | None, ...]
     jacobian: Ball
+    bends: tuple[Bend | None, ...] | None
 
     def at(self, rows: Rows) -> ChainSlopes:
         """The same around some of the points."""
@@ -87,9 +87,12 @@ class ChainSlopes:
             tuple(split(each, rows) for each in self.sums),
             tuple(each[rows] for each in self.steady),
             tuple(None if each is None else each[rows] for each in self.shares),
-            tuple(tuple(_stretch_at(each, rows) for each in line) for line in self.between),
-            tuple(_stretch_at(each, rows) for each in self.before),
+            tuple(tuple(stretch_at(each, rows) for each in line) for line in self.between),
+            tuple(stretch_at(each, rows) for each in self.before),
             split(self.jacobian, rows),
+            None
+            if self.bends is None
+            else tuple(None if each is None else each.at(rows) for each in self.bends),
         )
 
     @property
@@ -109,29 +112,90 @@ class ChainSlopes:
 
         left, right: (k, n, n), None for I; error: (k,); r: (rows,).
         """
-        before = self.before if right is None else self._before(right)
-        after = self._after(left)
+        before = self.before if right is None else self._before(right)[0]
+        after = self._after(left)[0]
 
         def bound(radius: Array, rows: Rows) -> Array:
-            change: list[Array] = []  # |D_l - D*_l| / R_l^2
-            reach: list[Array] = []  # |R_l W_l D_l-1 .. W_1 right|
-            total = np.zeros(len(rows))
-            for place, (own, behind) in enumerate(zip(before, after, strict=True)):
-                if own is None or behind is None:
-                    change.append(np.zeros(len(rows)))
-                    reach.append(np.zeros(len(rows)))
-                    continue
-                norm, lengths = own.norm[rows], own.rows[rows]
-                for link, d, b in zip(self.between[place], change, reach, strict=True):
-                    if link is not None:
-                        norm = norm + link.norm[rows] * (d * b)
-                        lengths = lengths + link.rows[rows] * (d * b)[:, None]
-                reach.append(norm * SUMMED)
-                change.append(self._change(place, rows, lengths * SUMMED, radius, error[rows]))
-                total += behind[rows] * change[-1] * reach[-1]
-            return np.asarray(total * SUMMED)
+            return self._strays(before, after, None, error, radius, rows)
 
         return bound
+
+    def departing(
+        self, left: Array | None, right: Array | None, error: Array
+    ) -> Callable[[Array, Rows], Array]:
+        """The same for |left (J - D*_L W_L .. D*_1 W_1) right w| / |w|, right w the way from one of
+        the two points to the other: not for every vector, and smaller where the bends are known.
+        """
+        if self.bends is None:
+            return self.straying(left, right, error)
+        before, first = self._before(right)
+        after, last = self._after(left)
+        square = squares_norm(len(self.jacobian.mid), self.bends, last, first)
+
+        def bound(radius: Array, rows: Rows) -> Array:
+            return self._strays(before, after, square, error, radius, rows)
+
+        return bound
+
+    def _strays(
+        self,
+        before: tuple[Stretch | None, ...],
+        after: Sequence[Array | None],
+        square: Array | None,
+        error: Array,
+        radius: Array,
+        rows: Rows,
+    ) -> Array:
+        """The bounds of `straying`, or, with `square`, the smaller ones of `departing`.
+
+        The squares' second-order part is |square| w^2; what their arguments h_l are off B_l w, and
+        what the bends are off squares, is bounded layer by layer.
+        """
+        change: list[Array] = []  # |D_l - D*_l| / R_l^2
+        reach: list[Array] = []  # |R_l W_l D_l-1 .. W_1 right|
+        total = np.zeros(len(rows))
+        way = (radius + error[rows]) * SUMMED
+        smaller = total if square is None else square[rows] * way
+        for place, (own, behind) in enumerate(zip(before, after, strict=True)):
+            if own is None or behind is None:
+                change.append(np.zeros(len(rows)))
+                reach.append(np.zeros(len(rows)))
+                continue
+            drift, lengths = np.zeros(len(rows)), own.rows[rows]
+            for link, d, b in zip(self.between[place], change, reach, strict=True):
+                if link is not None:
+                    drift = drift + link.norm[rows] * (d * b)
+                    lengths = lengths + link.rows[rows] * (d * b)[:, None]
+            lengths = lengths * SUMMED
+            reach.append((own.norm[rows] + drift) * SUMMED)
+            change.append(self._change(place, rows, lengths, radius, error[rows]))
+            total = total + behind[rows] * change[-1] * reach[-1]
+            if square is not None:
+                parts = self._bent(place, rows, lengths, own.rows[rows], way, error[rows])
+                smaller = smaller + behind[rows] * (parts[0] * drift + parts[1] * reach[-1])
+        return np.asarray((total if square is None else np.fmin(total, smaller)) * SUMMED)
+
+    def _bent(
+        self, place: int, rows: Rows, lengths: Array, own: Array, way: Array, error: Array
+    ) -> tuple[Array, Array]:
+        """The largest |curve (h + B w)| / R^2 and |D - D* - curve h| / R^2 of a layer, (rows,).
+
+        lengths: as for `_change`; own: the same of B_l alone; way: the length of w at most.
+        """
+        bend, share = self.bends[place] if self.bends else None, self.shares[place]
+        if bend is None or share is None:
+            return np.zeros(len(rows)), np.zeros(len(rows))
+        sums, share = split(self.sums[place], rows), share[rows]
+        square = share * share
+        first = (sums.rad + lengths * error[:, None]) * SUMMED
+        slopes = slope_range(self.layers[place].function, Ball(sums.mid, first))
+        slope = (np.abs(slopes.mid - self.steady[place][rows]) + slopes.rad) * SUMMED
+        rest = bend.rest(rows, first, slope, lengths * way[:, None] * SUMMED) / square
+        size = np.abs(bend.curve[rows]) * (lengths + own) * way[:, None] / square
+        return (
+            np.asarray(size.max(axis=1, initial=0.0) * SUMMED),
+            np.asarray(rest.max(axis=1, initial=0.0) * SUMMED),
+        )
 
     def _change(self, place: int, rows: Rows, lengths: Array, radius: Array, error: Array) -> Array:
         """The largest |D - D*| / R^2 of layer `place`, (rows,).
@@ -154,20 +218,24 @@ class ChainSlopes:
         changes = (np.abs(ranges.mid - steady) + ranges.rad).mean(axis=0) / (share * share)
         return np.asarray(changes.max(axis=1, initial=0.0) * SUMMED)
 
-    def _before(self, right: Array) -> tuple[Stretch | None, ...]:
+    def _before(self, right: Array | None) -> tuple[tuple[Stretch | None, ...], list[Ball]]:
         """W_l D*_l-1 .. W_1 right, for every layer."""
-        first = matmul(point(self.layers[0].weight), point(right))
-        return _on_the_way(self.layers, self.steady, self.shares, first)[0]
+        first = point(self.layers[0].weight[None])
+        if right is not None:
+            first = matmul(first, point(right))
+        stretches, products = _on_the_way(self.layers, self.steady, self.shares, first)
+        return stretches, products
 
-    def _after(self, left: Array | None) -> list[Array | None]:
-        """The norms of left D*_L W_L .. W_l+1 R_l, for every layer."""
+    def _after(self, left: Array | None) -> tuple[list[Array | None], list[Ball]]:
+        """The norms of left D*_L W_L .. W_l+1 R_l, for every layer, and these without R_l."""
         product = point(np.eye(self.jacobian.shape[-1])[None] if left is None else left)
-        out = [_shared_norm(product, self.shares[-1])]
+        out, products = [shared_norm(product, self.shares[-1])], [product]
         for place in range(len(self.layers) - 1, 0, -1):
             weight = point(self.layers[place].weight)
-            product = matmul(_columns_scaled(product, self.steady[place]), weight)
-            out.append(_shared_norm(product, self.shares[place - 1]))
-        return out[::-1]
+            product = matmul(columns_scaled(product, self.steady[place]), weight)
+            products.append(product)
+            out.append(shared_norm(product, self.shares[place - 1]))
+        return out[::-1], products[::-1]
 
 
 def chain_layers(program: Program, period: int) -> tuple[Layer, ...] | None:
@@ -193,7 +261,7 @@ def chain_slopes(layers: tuple[Layer, ...], points: Array) -> ChainSlopes:
         state = value_range(layer.function, summed)
     shares = [_share(layer, each) for layer, each in zip(layers, sums, strict=True)]
     weights = point(layers[0].weight[None])
-    before, product = _on_the_way(layers, steady, shares, weights)
+    before, products = _on_the_way(layers, steady, shares, weights)
     return ChainSlopes(
         layers,
         tuple(sums),
@@ -201,21 +269,23 @@ def chain_slopes(layers: tuple[Layer, ...], points: Array) -> ChainSlopes:
         tuple(shares),
         _all_between(layers, steady, shares),
         before,
-        _scaled(steady[-1], product),
+        rows_scaled(steady[-1], products[-1]),
+        bends_of([layer.function for layer in layers], sums),
     )
 
 
 def _on_the_way(
     layers: Sequence[Layer], steady: Sequence[Array], shares: Sequence[Array | None], first: Ball
-) -> tuple[tuple[Stretch | None, ...], Ball]:
-    """The stretches from the input to every layer, and the last matrix. first: W_1 right."""
-    product = first
+) -> tuple[tuple[Stretch | None, ...], list[Ball]]:
+    """The stretches from the input to every layer, and their matrices. first: W_1 right."""
+    product, products = first, [first]
     everything = np.ones((1, first.shape[-1]))
-    out = [_stretch(product, shares[0], everything)]
+    out = [stretch(product, shares[0], everything)]
     for layer, slope, share in zip(layers[1:], steady, shares[1:], strict=False):
-        product = matmul(point(layer.weight), _scaled(slope, product))
-        out.append(_stretch(product, share, everything))
-    return tuple(out), product
+        product = matmul(point(layer.weight), rows_scaled(slope, product))
+        products.append(product)
+        out.append(stretch(product, share, everything))
+    return tuple(out), products
 
 
 def _all_between(
@@ -229,7 +299,7 @@ def _all_between(
             continue
         weight = point(layer.weight)
         matrices = [
-            None if each is None else matmul(weight, _scaled(steady[place - 1], each))
+            None if each is None else matmul(weight, rows_scaled(steady[place - 1], each))
             for each in matrices
         ]
         if place:
@@ -237,7 +307,7 @@ def _all_between(
             matrices.append(None if shares[place - 1] is None else start)
         out.append(
             tuple(
-                None if each is None else _stretch(each, shares[place], share)
+                None if each is None else stretch(each, shares[place], share)
                 for each, share in zip(matrices, shares, strict=False)
             )
         )
@@ -261,44 +331,3 @@ def _function(layer: DenseLayer) -> ActivationFunction:
     name = NAMES[layer.opcode]
     count = len(ACTIVATIONS[name].parameters)
     return ActivationFunction(name, (layer.p0, layer.p1)[:count])
-
-
-def _stretch(matrix: Ball, after: Array | None, before: Array | None) -> Stretch | None:
-    """The matrices with their norms; None for a linear layer, whose changes are 0."""
-    if before is None or after is None:
-        return None
-    shared = _columns_scaled(matrix, before)
-    sizes = np.abs(shared.mid) + shared.rad
-    squares = (sizes * sizes).sum(axis=2) * widen(matrix.shape[-1]) + TINY
-    norm = two_norms(_scaled(after, shared), loose=True)
-    count = len(norm)
-    rows = np.broadcast_to(np.sqrt(squares) * (1.0 + 8 * U), (count, squares.shape[1]))
-    return Stretch(norm, rows)
-
-
-def _stretch_at(stretch: Stretch | None, rows: Rows) -> Stretch | None:
-    return None if stretch is None else Stretch(stretch.norm[rows], stretch.rows[rows])
-
-
-def _shared_norm(matrix: Ball, share: Array | None) -> Array | None:
-    return None if share is None else two_norms(_columns_scaled(matrix, share), loose=True)
-
-
-def _columns_scaled(matrix: Ball, columns: Array) -> Ball:
-    """M diag(columns)."""
-    return _times(matrix, columns[:, None, :])
-
-
-def _scaled(rows: Array, matrix: Ball) -> Ball:
-    """diag(rows) M."""
-    return _times(matrix, rows[:, :, None])
-
-
-def _times(matrix: Ball, factor: Array) -> Ball:
-    """M times exactly known factors that broadcast."""
-    mid = matrix.mid * factor
-    rad = np.abs(mid)  # in place from here: the matrices fill the caches
-    rad *= 2 * U
-    rad += matrix.rad * (np.abs(factor) * (1.0 + 8 * U))
-    rad += TINY
-    return Ball(mid, rad)

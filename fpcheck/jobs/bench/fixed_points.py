@@ -62,7 +62,7 @@ def fixed_point_rows(quick: bool, monitor: Monitor) -> Iterator[BenchRow]:
         for gain in GAINS:
             block += 1
             monitor.report(f"bench: fixed points, n = {n}, gain {gain:g}", 0, 0)
-            yield _row(_draw(n, gain, block), f"n = {n}, gain {gain:g}", torch, quick, monitor)
+            yield _row(_draw(n, gain, block), f"n={n}, gain={gain:g}", torch, quick, monitor)
 
 
 def _draw(n: int, gain: float, block: int) -> _Map:
@@ -95,10 +95,10 @@ def _row(
         ends = _adam(torch, drawn, QUICK_ADAM_STEPS if quick else ADAM_STEPS, monitor)
         seconds[ADAM] = allowed = time.perf_counter() - begin
         reported, real = _judged(ends, drawn)
-        counts["Adam: reported, real"] = f"{reported}, {real}"
+        counts["Adam ends, real"] = f"{reported}, {real}"
     newton = _newton(drawn, allowed, monitor)
     ours_too = sum(_near(point, found) for point in newton)
-    counts["Newton in Adam's time"] = f"{len(newton)}, ours too: {ours_too}"
+    counts["Newton finds, ours too"] = f"{len(newton)}, {ours_too}"
     ratios = {name: each / ours for name, each in seconds.items() if name != OURS}
     return BenchRow("fixed points", case, seconds, ratios, rounds=1, counts=counts)
 

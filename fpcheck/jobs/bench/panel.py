@@ -6,6 +6,8 @@ from fpcheck.core.tables import Column, Note, Panel, Table
 from fpcheck.jobs.bench.race import OURS, BenchRow
 from fpcheck.jobs.bench.run import BenchResult
 
+COMPARED = "Adam's ends: distinct ones, those at a fixed point; Newton had Adam's time"
+
 
 def bench_panel(result: BenchResult) -> Panel:
     """The result as one panel: a table for every group of rows."""
@@ -16,6 +18,7 @@ def bench_panel(result: BenchResult) -> Panel:
     notes = (
         Note("medians, each way timed in turn; answers were compared first"),
         Note(f"a peer's figure is its time over ours; peak: {result.peak_gflops:.1f} GFLOP/s"),
+        *([Note(COMPARED)] if any(row.counts for row in result.rows) else []),
         Note(versions),
     )
     return Panel("Bench", caption, (*tables, *notes))

@@ -20,7 +20,7 @@ from fpcheck.readout.measure import measure
 from fpcheck.readout.result import ReadoutResult
 
 ROWS, QUICK_ROWS = 2000, 300
-INPUTS, UNITS, CLASSES = 64, 256, 10
+INPUTS, UNITS, CLASSES = 64, 128, 10
 DRAWS = 5
 BLOCK = 410
 

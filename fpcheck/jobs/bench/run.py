@@ -19,6 +19,7 @@ from fpcheck.jobs.bench.fixed_points import fixed_point_rows
 from fpcheck.jobs.bench.iteration import iteration_races
 from fpcheck.jobs.bench.jacobians import jacobian_races
 from fpcheck.jobs.bench.loading import loading_races
+from fpcheck.jobs.bench.memories import memory_races
 from fpcheck.jobs.bench.race import BenchRow, Race, run_race
 from fpcheck.jobs.bench.readout import readout_races
 from fpcheck.jobs.bench.simplicity import simplicity_races
@@ -29,6 +30,7 @@ SECTIONS: dict[str, Callable[[bool], Iterator[Race[Any]]]] = {
     "iterate": iteration_races,
     "jacobian": jacobian_races,
     "load": loading_races,
+    "attractors": memory_races,
     "dual kernel": dual_kernel_races,
     "readout": readout_races,
     "simplicity": simplicity_races,

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 class Stage:
     """The last `count` dense layers trained on from the weights as they are.
 
-    name: last_layer, last_2_layers or last_3_layers. layers: those that are trained. gain: over
-    the stage before it, on the same held-out rows and splits; over_last: over the last layer
-    alone. steps: mean number of steps of the fit.
+    name: last_layer, last_2_layers or last_3_layers. fit: how; the last layer alone is ridge or
+    multinomial logistic, whichever scores better, so that no later stage gains by the loss alone.
+    layers: those that are trained. gain: over the stage before it, on the same held-out rows and
+    splits; over_last: over the last layer alone, as the first stage has it. steps: mean number of
+    steps of the fit.
     """
 
     name: str
     count: int
+    fit: str
     layers: tuple[str, ...]
     parameters: int
     score: float
@@ -36,8 +39,8 @@ class Stages:
     """The staged protocol: the last layer, then the last two and three.
 
     start: the weights it begins with, in words. pays_from: the least count whose gain over the
-    last layer alone lies above `margin` with its whole interval; null where none does. stopped:
-    why there are no more stages.
+    last layer alone lies above `margin` with its whole interval, widened to hold for all stages;
+    null where none does. stopped: why there are no more stages.
     """
 
     stages: tuple[Stage, ...]

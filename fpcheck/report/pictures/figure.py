@@ -26,6 +26,7 @@ LEGEND = 300
 TITLE, TEXT, SMALL = 15.0, 12.0, 11.0  # heights of a capital
 LINE = 24
 SWATCH = 15
+LEGEND_ROOM = LEGEND - SWATCH - 12
 CURVE, PIECE = 2.2, 12.0  # width of a curve, length of its pieces
 PER_METRE = 5906  # 150 pixels an inch
 
@@ -61,7 +62,7 @@ def write_png(picture: Picture) -> bytes:
     measure = partial(text_width, size=SMALL)
     full = LEFT + frame.width + RIGHT + LEGEND
     caption = wrapped(printable(f"{picture.caption} {picture.shading}"), full - 2 * RIGHT, measure)
-    legend = TOP + LINE * (len(picture.regions) + 1)
+    legend = TOP + LINE * (_legend_lines(picture) + 1)
     height = max(TOP + frame.height + BELOW, legend) + LINE * len(caption) + RIGHT // 2
     canvas = Canvas(full, height, PAPER)
     canvas.text(LEFT, 36, printable(picture.title), TITLE, INK, weight=0.16)
@@ -137,17 +138,33 @@ def _mark(canvas: Canvas, frame: _Frame, mark: Mark) -> None:
 
 
 def _legend(canvas: Canvas, frame: _Frame) -> None:
+    """Every region's colour, name and text; a text that only fits below its name stands there."""
     left = LEFT + frame.width + RIGHT
-    room = LEGEND - SWATCH - 12
-    for number, (region, colour) in enumerate(legend_of(frame.picture)):
-        top = TOP + LINE * number
+    line = 0
+    for region, colour in legend_of(frame.picture):
+        top = TOP + LINE * line
         canvas.rectangle(left, top, SWATCH, SWATCH, SOFT)
         canvas.rectangle(left + 1, top + 1, SWATCH - 2, SWATCH - 2, colour)
-        name = printable(region.name)
-        base = top + SWATCH - 2
-        canvas.text(left + SWATCH + 9, base, name, TEXT, INK, weight=0.17)
-        beside = max(text_width(name, TEXT) + 6, 22)
-        rest = wrapped(printable(region.text), room - beside, partial(text_width, size=SMALL))
-        if rest:
-            more = "…" if len(rest) > 1 else ""
-            canvas.text(left + SWATCH + 9 + beside, base, rest[0] + more, SMALL, SOFT)
+        name, words = printable(region.name), printable(region.text)
+        base, begin = top + SWATCH - 2, left + SWATCH + 9
+        canvas.text(begin, base, name, TEXT, INK, weight=0.17)
+        beside, under = _places(name, words)
+        if under:
+            canvas.text(begin, base + LINE, words, SMALL, SOFT)
+        elif words:
+            shown = shortened(words, LEGEND_ROOM - beside, partial(text_width, size=SMALL))
+            canvas.text(begin + beside, base, shown, SMALL, SOFT)
+        line += 2 if under else 1
+
+
+def _places(name: str, words: str) -> tuple[float, bool]:
+    """How far behind the name's begin its text begins, and whether it has to stand below."""
+    beside = max(text_width(name, TEXT) + 6, 22)
+    length = text_width(words, SMALL)
+    return beside, LEGEND_ROOM - beside < length <= LEGEND_ROOM
+
+
+def _legend_lines(picture: Picture) -> int:
+    """The lines that the legend takes at most."""
+    named = [(printable(region.name), printable(region.text)) for region, _ in legend_of(picture)]
+    return len(picture.regions) + sum(_places(*pair)[1] for pair in named)

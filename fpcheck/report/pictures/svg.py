@@ -15,7 +15,9 @@ from fpcheck.report.pictures.wrapping import shortened, wrapped
 SIDE = 560  # units of the longer side of the cells
 LEFT, TOP, BELOW, LEGEND = 72, 48, 64, 260
 LINE = 20
+SWATCH = 20  # of a legend's colour and the gap behind it
 LETTER = 6.3  # mean width of a character at 12 units, to break lines by
+NAME_LETTER = 7.2  # of one in bold
 # Light by default; dark where the reader prefers that.
 STYLE = """
 .fp { --paper: #fff; --ink: #1f2328; --soft: #6a737d; --line: #c8cdd3; font: 12px system-ui,
@@ -43,7 +45,7 @@ def draw_svg(picture: Picture, number: int = 0) -> str:
     full = LEFT + width + LEGEND + 24
     words = printable(f"{picture.caption} {picture.shading}")
     caption = wrapped(words, full - 24, _length)
-    below = max(TOP + height + BELOW, TOP + LINE * (len(picture.regions) + 1))
+    below = max(TOP + height + BELOW, TOP + LINE * (_legend_lines(picture) + 1))
     tall = below + LINE * len(caption)
     name = escape(printable(picture.title))
     parts = [
@@ -131,21 +133,41 @@ def _mark(picture: Picture, mark: Mark, width: float, height: float) -> str:
 
 
 def _legend(picture: Picture, left: float) -> list[str]:
-    out = []
-    for number, (region, colour) in enumerate(legend_of(picture)):
-        top = TOP + LINE * number
-        name = printable(region.name)
-        words = printable(region.text)
-        beside = left + 20 + max(20.0, 9.0 * len(name) + 6.0)
-        shown = shortened(words, LEGEND - (beside - left), _length)
+    """Every region's colour, name and text; a text that only fits below its name stands there."""
+    out, line = [], 0
+    for region, colour in legend_of(picture):
+        top = TOP + LINE * line
+        name, words = printable(region.name), printable(region.text)
+        beside, below = LEGEND - SWATCH - _name_room(name), LEGEND - SWATCH
+        under = _length(words) > beside and _length(words) <= below
+        shown = words if under else shortened(words, beside, _length)
+        gap = max(3.0, 17.0 - NAME_LETTER * len(name))  # and the space between the words
+        more = "" if under or not shown else f'<tspan class="soft" dx="{gap:g}">{escape(shown)}'
         out.append(
             f'<g><title>{escape(name)} {escape(words)}</title><rect class="swatch" x="{left:g}" '
             f'y="{top}" width="13" height="13" rx="2" fill="{hex_code(colour)}"/>'
-            + _text(left + 20, top + 11, name, "name")
-            + _text(beside, top + 11, shown, "soft")
+            f'<text x="{left + SWATCH:.2f}" y="{top + 11:.2f}"><tspan class="name">{escape(name)}'
+            f"</tspan> {more and more + '</tspan>'}</text>"
+            + (_text(left + SWATCH, top + 11 + LINE, shown, "soft") if under else "")
             + "</g>"
         )
+        line += 2 if under else 1
     return out
+
+
+def _legend_lines(picture: Picture) -> int:
+    """At most so many lines does the legend take."""
+    wide = [
+        1
+        for region, _ in legend_of(picture)
+        if _length(printable(region.text)) > LEGEND - SWATCH - _name_room(printable(region.name))
+    ]
+    return len(picture.regions) + len(wide)
+
+
+def _name_room(name: str) -> float:
+    """What a name in bold and the gap behind it take."""
+    return max(20.0, NAME_LETTER * len(name) + 6.0)
 
 
 def _length(text: str) -> float:

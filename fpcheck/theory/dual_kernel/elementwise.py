@@ -13,8 +13,8 @@ from fpcheck.kernels.duals import correlations
 from fpcheck.network.activations import ActivationFunction
 from fpcheck.theory import piecewise_linear
 from fpcheck.theory.asymptotes import LINEAR_AT_INFINITY
+from fpcheck.theory.bent import bent_moments, bent_rows_of
 from fpcheck.theory.closed_forms import closed_forms
-from fpcheck.theory.dual_kernel.bent import bent_moments, bent_rows_of
 from fpcheck.theory.dual_kernel.closed import closed_moments, closed_own_moments
 from fpcheck.theory.dual_kernel.octaves import HIGHEST
 from fpcheck.theory.dual_kernel.rows import rows_of

@@ -1,25 +1,28 @@
 """Dual activations of piecewise-linear functions that bend elsewhere than at 0.
 
 They are summed over the bends (kernels.dual_bends). Rounding is magnified by the size of the terms
-over E phi^2: little, but for bounded functions at variances above 1e5 times the square of their
-width. Such rows are integrated pair by pair (theory.pairs), at 1 ms a pair.
+over E phi^2: little, but for bounded functions at variances far above the square of their width.
+Such rows are integrated pair by pair (`shared_part`), at 1 ms a pair: in blocks from 1e5 times that
+square on, where 1e-10 is left; a pair alone sooner.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fpcheck.kernels.dual_bends import NODES, bent_pairs, bent_rows
 from fpcheck.network.activations import ActivationFunction
-from fpcheck.theory import moments, pairs, piecewise_linear
+from fpcheck.theory import moments, piecewise_linear
 from fpcheck.theory.piecewise_linear import Pieces
 from fpcheck.theory.quadrature import INV_SQRT_2PI, Array, composite_rule, unit_rule
+from fpcheck.theory.shared_part import shared_expectation
 
-MAGNIFIED = 1e5  # of rounding: up to there the moments are good to 1e-10
+# Of rounding: up to there the moments are good to 1e-10, and to 1e-13.
+MAGNIFIED, MAGNIFIED_ALONE = 1e5, 100.0
 FARTHEST = 1e100  # standard deviations: no knot is further, so that its square is a number
 
 
@@ -28,7 +31,7 @@ class BentRows:
     """Variances q (m,) with what the integrals take of each.
 
     knots: (m, n) in standard deviations. own: (m, 3), E phi, E phi' and the standard deviation.
-    second, slope: (m,), E phi^2 and E phi'^2. wild: (m,), where they are too magnified.
+    second, slope: (m,), E phi^2 and E phi'^2. magnified: (m,), how often rounding is.
     """
 
     q: Array
@@ -36,7 +39,7 @@ class BentRows:
     own: Array
     second: Array
     slope: Array
-    wild: NDArray[np.bool_]
+    magnified: Array
 
 
 def bent_moments(
@@ -48,12 +51,47 @@ def bent_moments(
     bent_pairs(
         rows.knots, columns.knots, *_bends(f), rows.own, columns.own, c, *_rule(), moment, slopes
     )
-    for i, j in np.argwhere((rows.wild[:, None] | columns.wild) & ~np.isnan(c)).tolist():
-        q1, q2, size = float(left[i]), float(right[j]), float(c[i, j])
-        moment[i, j] = pairs.pair_moment(f, q1, q2, size)
+    wild = (rows.magnified[:, None] > MAGNIFIED) | (columns.magnified > MAGNIFIED)
+    for i, j in np.argwhere(wild & ~np.isnan(c)).tolist():
+        at = (rows, i), (columns, j), float(c[i, j])
+        moment[i, j] = _integrated(f, *at, slope=False)
         if slope:
-            slopes[i, j] = pairs.pair_slope_moment(f, q1, q2, size)
+            slopes[i, j] = _integrated(f, *at, slope=True)
     return moment, slopes if slope else None
+
+
+def bent_pair(f: ActivationFunction, q1: float, q2: float, c: float, *, slope: bool) -> float:
+    """E phi(x) phi(y), or E phi'(x) phi'(y), at variances q1, q2 > 0 and correlation c."""
+    row, column = _row(f, q1), _row(f, q2)
+    if max(row.magnified[0], column.magnified[0]) > MAGNIFIED_ALONE:
+        return _integrated(f, (row, 0), (column, 0), c, slope=slope)
+    found = np.empty((2, 1, 1))
+    one = np.array([[c]])
+    bent_pairs(row.knots, column.knots, *_bends(f), row.own, column.own, one, *_rule(), *found)
+    return float(found[int(slope), 0, 0])
+
+
+@lru_cache(maxsize=1024)
+def _row(f: ActivationFunction, q: float) -> BentRows:
+    return bent_rows_of(f, np.array([q]))
+
+
+def _integrated(
+    f: ActivationFunction,
+    left: tuple[BentRows, int],
+    right: tuple[BentRows, int],
+    c: float,
+    *,
+    slope: bool,
+) -> float:
+    """One of the moments by the part that x and y share."""
+    (rows, i), (columns, j) = left, right
+    if c == 0.0:
+        return float(rows.own[i, int(slope)] * columns.own[j, int(slope)])
+    q1, q2 = float(rows.q[i]), float(columns.q[j])
+    if c == 1.0 and q1 == q2:
+        return float((rows.slope if slope else rows.second)[i])
+    return shared_expectation(_pieces(f), q1, q2, c, slope=slope)
 
 
 def bent_rows_of(f: ActivationFunction, q: Array) -> BentRows:
@@ -72,12 +110,19 @@ def bent_rows_of(f: ActivationFunction, q: Array) -> BentRows:
     second, slope, size, slope_size = (np.empty(q.shape) for _ in range(4))
     bent_rows(knots, jumps, mirrored, own, *_rule(), second, slope)
     bent_rows(knots, np.abs(jumps), False, np.abs(own), *_rule(), size, slope_size)
-    wild = ~(size <= MAGNIFIED * second) | ~(slope_size <= MAGNIFIED * slope)
-    for row in np.flatnonzero(wild | still):
+    magnified = np.maximum(_over(size, second), _over(slope_size, slope))
+    for row in np.flatnonzero((magnified > MAGNIFIED_ALONE) | still):
         second[row] = moments.second_moment(f, float(q[row]))
         slope[row] = moments.slope_moment(f, float(q[row]))
         own[row, 0] = moments.mean(f, float(q[row]))
-    return BentRows(q, knots, own, second, slope, wild & ~still)
+    return BentRows(q, knots, own, second, slope, np.where(still, 1.0, magnified))
+
+
+def _over(size: Array, value: Array) -> Array:
+    """size / value; 1 where both are 0, infinite where `value` is not above 0 otherwise."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = np.where(value > 0.0, size / value, math.inf)
+    return np.where(size == 0.0, 1.0, ratio)
 
 
 def _pieces(f: ActivationFunction) -> Pieces:
