@@ -177,6 +177,7 @@ def analyze(
             rich_help_panel=options.WORK,
         ),
     ] = None,
+    short_run: options.ShortRun = None,
     splits: Annotated[
         int | None,
         typer.Option(
@@ -285,6 +286,7 @@ def analyze(
             "spectrum": spectrum,
             "draws": draws,
             "samples": samples,
+            "short-run": short_run,
             "splits": splits,
             "readout-draws": readout_draws,
             "bias-share": bias_share,
@@ -308,6 +310,7 @@ def analyze(
     options.check_data_flags(data, {"target": target, "task": task, **steps})
     chosen = tuple(models or ()) or configuration.models()
     options.check_attractor_flags(configuration)
+    options.check_short_run(configuration, data)
     label_options.check_label_flags(configuration, data)
     if show_settings:
         show(options.settings_table(configuration, chosen[0] if chosen else ""))

@@ -88,6 +88,15 @@ Centre: TypeAlias = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+ShortRun: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--short-run",
+        help="Train for some hundred steps on --data, beside the signal: does the loss fall?",
+        show_default=False,
+        rich_help_panel=WORK,
+    ),
+]
 Limits: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
@@ -198,6 +207,23 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
             hint="the sizes of one row, without the batch: --input-shape 3,32,32",
         )
     return tuple(int(word) for word in words)
+
+
+def check_short_run(configuration: Configuration, data: Path | None) -> None:
+    """Nothing, if a short run of training is asked for where there is something to run on.
+
+    Raises:
+        UsageError: the signal is not asked for, or there are no data: the flag would do nothing.
+    """
+    short_run = configuration.value("short-run")
+    asked = asks(configuration, "signal")
+    if short_run.source != "--short-run" or (asked and data is not None):
+        return
+    raise UsageError(
+        "--short-run trains on the data" if asked else "--short-run is about the signal",
+        where="--short-run",
+        hint="--data FILE names its rows" if asked else "add --question signal, or leave it out",
+    )
 
 
 def asks(configuration: Configuration, question: str) -> bool:

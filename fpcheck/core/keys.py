@@ -183,6 +183,7 @@ KEYS: tuple[Key, ...] = (
     Key("slice", "slice", plane, "auto takes the three largest basins; or A,B,C; or plane.npy"),
     Key("draws", "draws", whole(1), "1 is the default; more are for specs, which draw weights"),
     Key("samples", "samples", whole(2), "512 is the default; an interval needs at least two"),
+    Key("short-run", "short_run", truth, "false is the default: nothing is trained"),
     Key("splits", "splits", whole(2), "20 is the default; an interval needs at least two"),
     Key("readout-draws", "readout_draws", whole(0), "5 is the default; 0 draws no networks"),
     Key("bias-share", "bias_share", between, "for example 0.1; leave it out for no correction"),

@@ -38,6 +38,7 @@ class Settings:
     slice: tuple[str, ...] = ()  # the plane drawn: one of PLANES, a file, or ids of attractors
     draws: int = 1  # networks drawn from a spec
     samples: int = 512  # inputs on which the signal is measured
+    short_run: bool = False  # try by the training probe whether the loss falls at all
     splits: int = 20  # random splits of the readout
     test_share: float = 0.25  # of the rows, held out in each split
     readout_draws: int = 5  # random networks whose last layer is fitted

@@ -52,11 +52,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis of a picture: its title and the values at its two ends, low < high."""
+    """One axis of a picture: its title and the values at its two ends, low < high.
+
+    log: the ends, and what is drawn, are common logarithms; the axis names the numbers themselves.
+    """
 
     title: str
     low: float
     high: float
+    log: bool = False
 
 
 @dataclass(frozen=True, slots=True)

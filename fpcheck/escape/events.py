@@ -16,7 +16,7 @@ PLATEAU_STEPS = 20  # at least so long, and
 PLATEAU_SHARE = 0.05  # so much of the probe
 # A plateau's mean fall a step, over the steepest fall behind it: a loss that falls ever more
 # slowly crosses its first 2 % at its fastest.
-FLATNESS = 0.25
+FLATNESS = 0.15
 ESCAPE_SHARE = 0.1  # the plateau is left where so much of all that the loss falls has fallen
 LEAST_FALL = 0.05  # of the plateau's level: a smaller fall is no escape
 BLOW_UP = 10.0  # times the larger of the start's loss and a constant's

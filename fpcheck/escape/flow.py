@@ -62,6 +62,16 @@ class Flow:
         share = (fall - low) / (high - low)
         return float(self.times[at - 1] + share * (self.times[at] - self.times[at - 1]))
 
+    def adaptive_steps(self, time: float, factor: float) -> float:
+        """Steps of the rate factor / |theta|^(L-2) until `time`, which lies on the path.
+
+        Counted along the path: a step is as much of tau everywhere, while a little error in time
+        would be many of the run's steps behind its escape, where they are small.
+        """
+        middles = np.sqrt(self.norms[:-1] * self.norms[1:])
+        steps = np.diff(self.times) * middles ** (self.depth - 2) / factor
+        return float(np.interp(time, self.times, np.concatenate([[0.0], np.cumsum(steps)])))
+
 
 def follow(
     place: Origin, weights: Weights, fall: float, rng: np.random.Generator, monitor: Monitor

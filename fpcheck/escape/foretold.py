@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from fpcheck.escape.probe import Run
 from fpcheck.escape.problem import Array, Problem
 from fpcheck.escape.result import Skipped, StepRecord
 from fpcheck.network.training import ADAM
+
+if TYPE_CHECKING:
+    from fpcheck.escape.direction import Direction
+    from fpcheck.escape.flow import Flow
 
 NEAR_ZERO = 0.02  # of the loss at zero weights
 NO_TIME = "Adam's steps are no gradient flow: they have no time to predict by"
@@ -39,7 +44,6 @@ def foretell(
     from fpcheck.escape.direction import best_direction
     from fpcheck.escape.flow import follow
     from fpcheck.escape.origin import origin
-    from fpcheck.escape.prediction import predict
 
     if not math.isfinite(float(curve.loss[0])):
         return Skipped("the loss of the weights as they are is not finite")
@@ -57,21 +61,42 @@ def foretell(
     found |= {"measured_escape": events.escaped_at, "measured_time": None}
     at_zero = _loss_at_zero(problem)
     found["near_zero"] = abs(float(curve.loss[0]) - at_zero) <= NEAR_ZERO * at_zero
-    start_norm = float(run.parameter_norm[0])
-    if run.recipe.optimiser == ADAM or not start_norm > 0.0:
-        why = NO_TIME if run.recipe.optimiser == ADAM else "the weights are all zero"
+    if why := _no_time(run):
         return {**found, "predicted_escape": None, "predicted_norms": None, "reason": why}
+    fall = _fall(curve, events)
+    flow = follow(place, weights, fall, rng, monitor)
+    return {**found, **_timed(direction, flow, fall, run, events, records)}
+
+
+def _no_time(run: Run) -> str:
+    """Why the run has no time to predict by, "" where it has."""
+    if run.recipe.optimiser == ADAM:
+        return NO_TIME
+    return "" if run.parameter_norm[0] > 0.0 else "the weights are all zero"
+
+
+def _timed(
+    direction: Direction,
+    flow: Flow | str,
+    fall: float,
+    run: Run,
+    events: Events,
+    records: tuple[StepRecord, ...],
+) -> dict[str, object]:
+    """The prediction's keys, with the measured time beside them; momentum m speeds time up."""
+    from fpcheck.escape.prediction import predict
+
     speed_up = 1.0 / (1.0 - run.recipe.momentum)
     steps = np.array([record.step for record in records], dtype=np.float64)
     times = speed_up * np.array([record.time for record in records])
-    fall = _fall(curve, events)
-    flow = follow(place, weights, fall, rng, monitor)
-    prediction = predict(direction, start_norm, steps, times, fall, flow)
+    factor = run.recipe.rate if run.recipe.norm_adaptive else None
+    start_norm = float(run.parameter_norm[0])
+    prediction = predict(direction, start_norm, steps, times, fall, flow, factor)
     told = {item.name: getattr(prediction, item.name) for item in fields(prediction)}
     told["predicted_norms"] = _up_to(prediction.predicted_norms, times, prediction.predicted_time)
     told["earliest_norms"] = _up_to(prediction.earliest_norms, times, prediction.earliest_time)
     measured = None if events.escaped_time is None else speed_up * events.escaped_time
-    return {**found, **told, "fall": fall, "measured_time": measured}
+    return {**told, "fall": fall, "measured_time": measured}
 
 
 def _loss_at_zero(problem: Problem) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +14,10 @@ from fpcheck.escape.events import Curve, Events, curve_of, find_events
 from fpcheck.escape.foretold import foretell
 from fpcheck.escape.low_rank import depth_law, low_rank_at, low_rank_layers
 from fpcheck.escape.probe import Run, run_probe
-from fpcheck.escape.problem import Problem, pose_problem
+from fpcheck.escape.problem import MAX_ROWS, Problem, pose_problem
 from fpcheck.escape.rate import Rate, choose_rate
 from fpcheck.escape.record import record_run
-from fpcheck.escape.result import EscapeResult, LowRankLayer, Skipped, StepRecord
+from fpcheck.escape.result import EscapeResult, LowRankLayer, Skipped, StepRecord, Verdict
 from fpcheck.escape.trainability import Trainability, dead_start, judge_trainability
 from fpcheck.escape.verdict import decide
 from fpcheck.network.data import Data
@@ -56,15 +56,18 @@ def probe(
     monitor: Monitor,
     *,
     trained: bool = False,
+    most: int = MAX_ROWS,
 ) -> Probed | Skipped:
-    """The probe of the network on the data, or why there is none."""
+    """The probe of the network on at most `most` rows of the data, or why there is none."""
     if settings.probe_steps < 1:
         return Skipped("no step of training was asked for")
     if not all(np.isfinite(tensor).all() for tensor in network.parameters.values()):
         return Skipped("the weights hold NaN or Inf")
     # Streams of their own, so that the records do not depend on how the rate was found.
     for_rows, for_rate, for_batches, for_records = rng.spawn(4)
-    problem = pose_problem(network, data, for_rows, self_map=settings.self_map, trained=trained)
+    problem = pose_problem(
+        network, data, for_rows, self_map=settings.self_map, trained=trained, most=most
+    )
     if isinstance(problem, str):
         return Skipped(problem)
     if len(problem.inputs) < FEWEST_ROWS:
@@ -110,28 +113,34 @@ def measure(
     probed = probe(network, data, settings, rng, monitor, trained=trained)
     if isinstance(probed, Skipped):
         return probed
-    run, events, found = probed.run, probed.events, probed.trainability
-    at = low_rank_at(run, events.escaped_at)
-    low_rank = () if at is None else low_rank_layers(run, at)
-    verdict = decide(
-        found, events, low_rank,
-        dead=probed.dead, rate=probed.rate.recipe.rate, steps=settings.probe_steps,
-    )  # fmt: skip
     for_direction, for_scan = rng.spawn(2)
     direction = foretell(
-        probed.problem, run, probed.curve, events, probed.records, settings, for_direction, monitor
-    )
+        probed.problem, probed.run, probed.curve, probed.events, probed.records,
+        settings, for_direction, monitor,
+    )  # fmt: skip
     scan = _scan(probed.problem, settings, for_scan, monitor, laws)
-    ratios = [one.ratio for one in low_rank if one.ratio is not None]
+    return _result(probed, settings, direction, scan)
+
+
+def _result(
+    probed: Probed,
+    settings: Settings,
+    direction: Mapping[str, object] | Skipped,
+    scan: Scan | Skipped,
+) -> EscapeResult:
+    """The section, of the probe and what is read from it."""
+    problem, run, events, found = probed.problem, probed.run, probed.events, probed.trainability
+    at = low_rank_at(run, events.escaped_at)
+    low_rank = () if at is None else low_rank_layers(run, at)
     return EscapeResult(
-        rows=len(probed.problem.inputs),
+        rows=len(problem.inputs),
         batch=run.recipe.batch,
         optimiser=settings.probe_optimiser,
         learning_rate=run.recipe.rate,
         learning_rate_rule=probed.rate.rule,
-        loss_name=probed.problem.loss,
-        target=probed.problem.target,
-        constant_loss=probed.problem.constant_loss,
+        loss_name=problem.loss,
+        target=problem.target,
+        constant_loss=problem.constant_loss,
         depth=degree(run.network.skeleton),
         probe_steps=settings.probe_steps,
         steps=probed.records,
@@ -142,27 +151,28 @@ def measure(
         trainability=found.answer,
         trainability_reason=found.reason,
         fall=found.fall,
-        plateau=events.plateau,
-        escaped_at=events.escaped_at,
-        escaped_time=events.escaped_time,
-        growth_rate=events.growth_rate,
-        norm_growth=events.norm_growth,
-        from_zero=events.from_zero,
-        next_saddle=events.next_saddle,
-        diverged_at=events.diverged_at,
+        **{event.name: getattr(events, event.name) for event in fields(events)},
         dead_start=probed.dead,
         dead_layer=probed.silent,
         moved=_moved(run),
         low_rank=low_rank,
         low_rank_at=at,
-        low_rank_ratio=max(ratios, default=None),
-        low_rank_layers=_names(low_rank),
+        low_rank_ratio=max((one.ratio for one in low_rank if one.ratio is not None), default=None),
+        low_rank_layers=tuple(one.name for one in low_rank if one.low_rank),
         law=depth_law(low_rank),
         direction=direction,
         scan=scan,
-        verdict=verdict,
-        notes=(*probed.problem.notes, *_notes(run)),
+        verdict=_verdict(probed, low_rank),
+        notes=(*problem.notes, *_notes(run)),
     )
+
+
+def _verdict(probed: Probed, low_rank: tuple[LowRankLayer, ...]) -> Verdict:
+    recipe = probed.run.recipe
+    return decide(
+        probed.trainability, probed.events, low_rank,
+        dead=probed.dead, rate=recipe.rate, steps=recipe.steps,
+    )  # fmt: skip
 
 
 def _scan(
@@ -179,10 +189,6 @@ def _scan(
 
     found = scan(problem, settings, rng, monitor, laws=laws)
     return Skipped(found) if isinstance(found, str) else found
-
-
-def _names(low_rank: tuple[LowRankLayer, ...]) -> tuple[str, ...]:
-    return tuple(one.name for one in low_rank if one.low_rank)
 
 
 def _moved(run: Run) -> float:

@@ -52,12 +52,13 @@ def predict(
     times: Array,
     fall: float,
     flow: Flow | str = "not followed",
+    factor: float | None = None,
 ) -> Prediction:
     """The law and, where the weights were followed, their own way.
 
     start_norm: |theta_0|. steps, times: of the run, from 0 on; the time is the sum of the rates
     before the step (under momentum m divided by 1 - m; Adam's steps have no time). fall: of the
-    loss, that counts as having escaped.
+    loss, that counts as having escaped. factor: of the norm-adaptive rate factor / |theta|^(L-2).
     """
     speed, depth = direction.speed, direction.depth
     # F has to come from where it is; |F| <= s c^L.
@@ -65,14 +66,23 @@ def predict(
     target = math.sqrt(depth) * (gain / speed) ** (1.0 / depth)
     earliest = time_to_norm(speed, depth, start_norm, target)
     norms = tuple(float(value) for value in norm_at(speed, depth, start_norm, times))
+    if factor is None:
+        earliest_step = _step(earliest, steps, times)
+    else:  # log |theta| grows evenly
+        growth = factor * speed * float(depth) ** (1.0 - depth / 2.0)
+        earliest_step = _within(math.log(max(target / start_norm, 1.0)) / growth, steps)
     if isinstance(flow, str):
         return Prediction(
-            None, _step(earliest, steps, times), None, earliest, None, norms, None, reason=flow
+            None, earliest_step, None, earliest, None, norms, None, reason=flow
         )
     own = flow.time_of(fall)
+    if factor is None or own is None:
+        own_step = _step(own, steps, times)
+    else:
+        own_step = _within(flow.adaptive_steps(own, factor), steps)
     return Prediction(
-        _step(own, steps, times),
-        _step(earliest, steps, times),
+        own_step,
+        earliest_step,
         own,
         earliest,
         tuple(float(value) for value in flow.norms_at(times)),
@@ -107,6 +117,11 @@ def time_to_norm(speed: float, depth: int, start_norm: float, end_norm: float) -
     rate = power * speed * float(depth) ** (1.0 - depth / 2.0)
     with np.errstate(over="ignore"):
         return float((np.float64(end_norm) ** power - np.float64(start_norm) ** power) / rate)
+
+
+def _within(step: float, steps: Array) -> float | None:
+    """The step, None beyond the run."""
+    return step if step <= steps[-1] else None
 
 
 def _step(time: float | None, steps: Array, times: Array) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -75,36 +75,57 @@ def run_probe(
         UnsupportedOperationError: an activation without a derivative.
         MemoryLimitError: the parameters and their moments would not fit.
     """
-    scalars: list[tuple[float, ...]] = []
-    kept: dict[int, Array] = {}
-    stride, first, last = 1, None, None
-    budget = KEPT_BYTES
-    if (room := available_memory()) is not None:
-        budget = min(budget, room // 4)
     steps = train(
         problem.network, problem.inputs, problem.targets, recipe, monitor,
         rng=rng, threads=threads, words=words,
     )  # fmt: skip
-    hopeless = HOPELESS
+    scalars: list[tuple[float, ...]] = []
+    kept = _Kept(_kept_bytes())
+    first, last, hopeless = None, None, HOPELESS
     for step in steps:
         if first is None:
             first = step
             hopeless *= max(step.loss, problem.constant_loss)
-            kept[0] = step.theta  # also where its loss is not finite
+            kept.by_step[0] = step.theta  # also where its loss is not finite
         scalars.append(_scalars(step, problem))
         if not step.finite:
             break
         last = step
-        if step.number % stride == 0:
-            kept[step.number] = step.theta
-        while len(kept) * step.theta.nbytes > budget and len(kept) > 2:
-            stride *= 2
-            kept = {number: theta for number, theta in kept.items() if number % stride == 0}
+        kept.offer(step)
         if step.loss > hopeless:
             break
     assert first is not None
     if last is not None:
-        kept[last.number] = last.theta
+        kept.by_step[last.number] = last.theta
+    return _run(first, recipe, scalars, kept)
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """The parameters by step, every `stride`-th one, as many as `budget` bytes hold."""
+
+    budget: int
+    stride: int = 1
+    by_step: dict[int, Array] = field(default_factory=dict)
+
+    def offer(self, step: Step) -> None:
+        """Keep the step's parameters if its turn has come; thin out what no longer fits."""
+        if step.number % self.stride == 0:
+            self.by_step[step.number] = step.theta
+        while len(self.by_step) * step.theta.nbytes > self.budget and len(self.by_step) > 2:
+            self.stride *= 2
+            self.by_step = {
+                number: theta for number, theta in self.by_step.items() if number % self.stride == 0
+            }
+
+
+def _kept_bytes() -> int:
+    """KEPT_BYTES, or a quarter of the memory that is left where that is less."""
+    room = available_memory()
+    return KEPT_BYTES if room is None else min(KEPT_BYTES, room // 4)
+
+
+def _run(first: Step, recipe: Recipe, scalars: list[tuple[float, ...]], kept: _Kept) -> Run:
     loss, gradient, norm, variance, right, rate, time = np.array(scalars).T
     return Run(
         network=first.start,
@@ -117,8 +138,8 @@ def run_probe(
         accuracy=right,
         rate=rate,
         time=time,
-        kept=kept,
-        stride=stride,
+        kept=kept.by_step,
+        stride=kept.stride,
         outputs_differ=bool((first.outputs != first.outputs[:1]).any()),
     )
 

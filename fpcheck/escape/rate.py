@@ -24,9 +24,13 @@ Array = NDArray[np.float64]
 MOMENTUM = 0.9
 ADAM_RATE = 1e-3  # the usual one: Adam's steps do not follow the curvature
 FALLBACK_RATE = 0.01  # where no curvature is found
-SMALL_OUTPUTS = 0.1  # below, the network is near the saddle at zero
+SMALL_OUTPUTS = 0.1  # below, the network is near the saddle at zero,
+USUAL_OUTPUTS = 0.5  # and above, its own curvature is that of training
 CURVATURE_ROWS = 512
 POWER_STEPS = 15
+# Of layers of size 1 a curvature beyond is a chaotic network's, whose depth multiplies it: at that
+# size the network is another one, and the rate would move nothing.
+CHAOTIC = 1e6
 # Of the parameters' norm: how far the gradients whose difference is taken lie apart.
 DIFFERENCE = 1e-4
 
@@ -44,9 +48,10 @@ def choose_rate(
 ) -> Rate:
     """How the probe steps, and the rule of its learning rate in words.
 
-    A rate of 0 is chosen as 1 / the largest curvature, the smaller of two: here, and where every
-    layer is rescaled to pre-activations of size 1, since a rate that suits the flat neighbourhood
-    of zero would blow up behind the escape. Under the norm-adaptive rule both are taken of the
+    A rate of 0 is chosen as 1 / the largest curvature: here, and where the outputs are not of the
+    usual size the smaller of two, the other one where small layers are scaled up to pre-activations
+    of size 1, since a rate that suits the flat neighbourhood of zero would blow up behind the
+    escape. Under the norm-adaptive rule both are taken of the
     rate's factor c, and of small outputs a third one with rank-one layers added, which is where an
     escape leads: there the norm is still small while the curvature no longer is. Momentum m takes
     1 - m of it.
@@ -88,13 +93,17 @@ def _rates(
     count = len(problem.inputs)
     rows = np.sort(rng.choice(count, min(CURVATURE_ROWS, count), replace=False))
     inputs, targets = problem.inputs[rows], problem.targets[rows]
-    places = [(problem.network, "here"), (rescaled(problem.network, inputs), "at layers of size 1")]
-    if recipe.norm_adaptive and _size(problem.network, inputs) < SMALL_OUTPUTS:
+    places, size = [(problem.network, "here")], _size(problem.network, inputs)
+    if not size > USUAL_OUTPUTS:
+        places.append((rescaled(problem.network, inputs), "at layers of size 1"))
+    if recipe.norm_adaptive and size < SMALL_OUTPUTS:
         spiked = with_rank_one(problem.network, inputs)
         places += [] if spiked is None else [(spiked, "with layers of rank one added")]
     found = []
     for network, where in places:
         curvature, norm = largest_curvature(network, inputs, targets, problem.loss, rng, monitor)
+        if network is not problem.network and curvature > CHAOTIC:
+            continue
         factor = norm ** (depth - 2) if recipe.norm_adaptive else 1.0
         if math.isfinite(curvature) and curvature > 0.0 and math.isfinite(factor / curvature):
             found.append((factor / curvature, where))
@@ -160,10 +169,10 @@ def _size(network: Network, inputs: Array) -> float:
 
 
 def rescaled(network: Network, inputs: Array) -> Network:
-    """The network with every layer's weights scaled so that its pre-activations have size 1.
+    """The network with small layers' weights scaled up to pre-activations of size 1.
 
-    Layer by layer on the rows, the root mean square of what the weights give taken without the
-    biases; layers that give nothing stay. [after Mishkin, Matas 2016]
+    Layer by layer on the rows, by root mean square, beside biases as they are; layers that give
+    nothing, or are of size 1 or larger, stay. [after Mishkin, Matas 2016]
     """
     parameters = dict(network.parameters)
     for layer in layers(network.skeleton):
@@ -172,9 +181,10 @@ def rescaled(network: Network, inputs: Array) -> Network:
         bias = np.asarray(parameters[layer.node.bias] if layer.node.bias else 0.0, np.float64)
         if layer.node.bias and layer.kind != "dense":
             bias = np.reshape(bias, (-1,) + (1,) * (value.ndim - 2))
-        size = float(np.sqrt(np.mean(np.square(value - bias))))
-        if math.isfinite(size) and size > 0.0:
-            parameters[layer.node.weight] = np.asarray(parameters[layer.node.weight]) / size
+        own, lacking = np.mean(np.square(value - bias)), 1.0 - np.mean(np.square(bias))
+        if 0.0 < own < lacking:
+            scale = math.sqrt(lacking / own)
+            parameters[layer.node.weight] = np.asarray(parameters[layer.node.weight]) * scale
     return Network(network.skeleton, parameters)
 
 

@@ -70,6 +70,11 @@ def judge_trainability(
     elif start <= LEARNT * problem.constant_loss:
         share = start / problem.constant_loss
         reason = f"it has learnt already: it starts at {share:.1%} of a constant's loss"
+    elif best > (1.0 + NOTHING) * problem.constant_loss and best <= (1.0 - STARTS) * start:
+        reason = (
+            f"the loss falls from {start:.4g} to {best:.4g} in {steps} steps, not yet to that of "
+            f"the same answer for every row ({problem.constant_loss:.4g})"
+        )
     elif fall < NOTHING:
         answer, reason = "does not start", _flat_words(curve, problem, fall)
     else:
@@ -91,4 +96,5 @@ def _flat_words(curve: Curve, problem: Problem, fall: float) -> str:
             f"in {steps} steps the loss comes to {best:.4g}, no lower than the same answer for "
             f"every row ({problem.constant_loss:.4g})"
         )
-    return f"the loss falls by {max(fall, 0.0):.2%} only in {steps} steps, to {best:.4g}"
+    share = max(1.0 - best / float(curve.loss[0]), 0.0)
+    return f"the loss falls by {share:.2%} only in {steps} steps, to {best:.4g}"

@@ -15,9 +15,10 @@ from fpcheck.core.errors import UsageError
 from fpcheck.core.memory import require_memory
 from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
-from fpcheck.core.settings import Settings, asked_questions
+from fpcheck.core.settings import QUESTIONS, Settings, asked_questions
 from fpcheck.core.streams import random_stream
 from fpcheck.jobs.cells import attractors_of_cells
+from fpcheck.jobs.short_run import NOT_ASKED, beside_rules, of_escape, short_run
 from fpcheck.jobs.timing import Stopwatch
 from fpcheck.network.data import Data
 from fpcheck.network.inputs import InputLaw, draw_inputs
@@ -76,6 +77,10 @@ def measure_sections(case: Case, watch: Stopwatch) -> SectionData:
             case.monitor.report(name, 0, 0)
             with watch.measured(name):
                 sections[name] = questions[name](case)
+    if "skipped" not in sections["signal"]:
+        with watch.measured("short run"):
+            run = _short_run(case, sections["escape"])
+        sections["signal"] = beside_rules(sections["signal"], run, case.settings)
     return sections
 
 
@@ -129,6 +134,18 @@ def _signal(case: Case) -> SectionData:
         layer_laws=case.subject.layer_laws,
     )
     return as_section(result)
+
+
+def _short_run(case: Case, escape: SectionData) -> SectionData:
+    """Whether the loss falls at all: as the escape question saw it, else by a run of its own."""
+    if escape.get("asked") is not False:
+        return of_escape(escape)
+    if not case.settings.short_run:
+        return {"skipped": NOT_ASKED, "asked": False}
+    if case.subject.partial is not None:
+        return {"skipped": case.subject.partial.skipped}
+    trained = case.subject.format != "spec"
+    return short_run(_network(case), case.data, case.settings, case.monitor, trained=trained)
 
 
 def _attractors(case: Case) -> SectionData:

@@ -56,9 +56,9 @@ def interval_text(part: Section, key: str = "bits", status: str = "status") -> s
     if part.get(key) is None or part.get(status) in ("exact", LOWER_BOUND):
         return "-"
     low, high = bounds(part, key)
-    if low == -math.inf and high == math.inf:
-        return "-"
     # Bits are never below 0, so that an end there is none.
+    if low <= 0.0 and high == math.inf:
+        return "-"
     return f"≤ {figure(high)}" if low <= 0.0 < high else f"{figure(low)}–{figure(high)}"
 
 

@@ -85,6 +85,33 @@ def test_the_flow_is_what_small_steps_do_and_never_beats_the_law(widths, rng):
     assert found.earliest_time < found.predicted_time
 
 
+def test_norm_adaptive_steps_are_counted_along_the_path(rng):
+    x, y = rng.normal(size=(30, 4)), 3.0 * rng.normal(size=(30, 3))
+    network = drawn((4, 8, 8, 8, 3), 0.2, rng)
+    place, weights = origin(network, x, y, MEAN_SQUARED_ERROR)
+    fall = 1e-3 * float(np.mean(y * y))
+    flow = follow(place, weights, fall, rng, Monitor())
+    reached = flow.time_of(fall)
+    factor = 0.002
+    recipe = Recipe(rate=factor, steps=4000, norm_adaptive=True)
+    found = [(s.time, s.loss) for s in train(network, x, y, recipe, threads=1)]
+    times, losses = np.array(found).T
+    measured = int(np.argmax(losses <= losses[0] - fall))
+    assert 500 < measured < 4000
+    assert flow.adaptive_steps(reached, factor) == pytest.approx(measured, rel=0.03)
+    steps = np.arange(len(times), dtype=np.float64)
+    direction, _ = best_direction(place, Settings(threads=1), rng, Monitor())
+    norm = float(np.sqrt(sum(np.sum(weight**2) for weight in weights)))
+    told = predict(direction, norm, steps, times, fall, flow, factor)
+    assert told.predicted_escape == pytest.approx(measured, rel=0.03)
+    assert 0.0 < told.earliest_escape < measured
+    # Along the optimal direction log |theta| grows by the same every step.
+    gain = fall + float(flow.gains[0])
+    target = 4.0**0.5 * (gain / direction.speed) ** 0.25
+    growth = factor * direction.speed * 4.0 ** (1.0 - 2.0)
+    assert told.earliest_escape == pytest.approx(np.log(target / norm) / growth)
+
+
 def test_a_tiny_start_takes_as_many_points_and_ends_on_its_direction(rng):
     x, y = rng.normal(size=(30, 4)), rng.normal(size=(30, 2))
     weights = [rng.normal(size=(6, 4)), rng.normal(size=(6, 6)), rng.normal(size=(2, 6))]
