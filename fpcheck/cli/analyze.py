@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fpcheck.cli import label_options, options
+from fpcheck.cli import label_options, options, probe_options
 from fpcheck.cli.outputs import check_pictures, plan_outputs
 from fpcheck.cli.run import analyze_all, analyze_one
 from fpcheck.cli.terminal import show
@@ -86,8 +86,8 @@ def analyze(
             "--question",
             "-Q",
             metavar="NAME",
-            help="Only weights, signal, attractors, readout or simplicity, which is asked by name "
-            "alone. Repeatable.",
+            help="Only weights, signal, attractors, readout, or simplicity and escape, which are "
+            "asked by name alone. Repeatable.",
             rich_help_panel=options.WORK,
         ),
     ] = None,
@@ -231,6 +231,11 @@ def analyze(
     label_scan: label_options.Scan = None,
     scaled_neurons: label_options.ScaledNeurons = None,
     label_training: label_options.Training = None,
+    probe_steps: probe_options.Steps = None,
+    optimiser: probe_options.Optimiser = None,
+    lr: probe_options.LearningRate = None,
+    batch: probe_options.Batch = None,
+    escape_scan: probe_options.Scan = None,
     limit: options.Limits = None,
     select: options.Select = None,
     ignore: options.Ignore = None,
@@ -257,8 +262,8 @@ def analyze(
     A model is a file (.pt, .safetensors, .npz, .onnx, .keras, .h5, .skops,
     ...), a spec (.toml) or a live model (package.module:factory). The weights
     are always looked at, the attractors where input and output have one
-    shape, the readout where there are --data, the simplicity of the labels
-    where it is asked for.
+    shape, the readout where there are --data; the simplicity of the labels
+    and the escape, the first steps of training, where they are asked for.
 
     \b
       fpcheck analyze samples/autoencoder.pt --activation tanh
@@ -300,6 +305,11 @@ def analyze(
             "label-scan": label_scan or None,
             "scaled-neurons": scaled_neurons,
             "label-training": label_training,
+            "probe-steps": probe_steps,
+            "probe-optimiser": optimiser,
+            "probe-rate": lr,
+            "probe-batch": batch,
+            "escape-scan": escape_scan,
             "select": select or None,
             "ignore": ignore or None,
             "fail-on": fail_on,
@@ -312,6 +322,7 @@ def analyze(
     options.check_attractor_flags(configuration)
     options.check_short_run(configuration, data)
     label_options.check_label_flags(configuration, data)
+    probe_options.check_probe_flags(configuration, data)
     if show_settings:
         show(options.settings_table(configuration, chosen[0] if chosen else ""))
         return 0
@@ -323,8 +334,9 @@ def analyze(
     asked = configuration.value
     read_out = options.asks(configuration, "readout") and data is not None
     options.check_readout_flags(configuration, read_out=read_out)
-    fitted = options.asks(configuration, "simplicity") and data is not None
-    drawn = bool(asked("slice").value or asked("continuation").value or read_out or fitted)
+    of_data = [options.asks(configuration, name) for name in ("readout", "simplicity", "escape")]
+    pictured = data is not None and any(of_data)
+    drawn = bool(asked("slice").value or asked("continuation").value or pictured)
     check_pictures(plans, drawn=drawn)
     flags = {
         "data": data,

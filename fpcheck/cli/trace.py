@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from fpcheck.cli import options
+from fpcheck.cli.deliver import deliver
 from fpcheck.cli.outputs import plan_outputs
 from fpcheck.cli.terminal import say
-from fpcheck.cli.trace_run import check_given, check_outputs, delivered, run_name, traced
+from fpcheck.cli.trace_run import check_given, check_outputs, rendered_trace, run_name, traced
 from fpcheck.core.config import read_configuration
 
 NOT_JUDGED = 3
@@ -162,7 +163,7 @@ def trace(
     }  # fmt: skip
     settings = configuration.settings_for(given[0])
     document = traced(given, wishes, steps, plan, settings)
-    delivered(document, plan, style)
+    deliver(rendered_trace(document, plan, style), style)
     code = exit_code(report_of(document), settings.fail_on)
     if code == NOT_JUDGED:
         say("note: nothing could be judged")

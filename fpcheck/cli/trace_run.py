@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fpcheck.cli.deliver import Content, deliver
-from fpcheck.cli.outputs import Output, write_whole
+from fpcheck.cli.deliver import Content
+from fpcheck.cli.outputs import SUFFIXES, Output, write_whole
 from fpcheck.cli.run import uncollected, watched
 from fpcheck.cli.terminal import say
 from fpcheck.core.errors import FpcheckError, UsageError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fpcheck.core.plain import Section
     from fpcheck.core.progress import Monitor
     from fpcheck.core.settings import Settings
+    from fpcheck.report.report import Report
 
 EXAMPLE = "fpcheck trace FOLDER, or fpcheck trace step_*.pt"
 
@@ -55,7 +56,12 @@ def check_outputs(plan: Sequence[Output], given: Sequence[str]) -> None:
     """
     inputs = {os.path.realpath(path) for path in given}
     for output in plan:
-        if output.path is not None and os.path.realpath(output.path) in inputs:
+        if output.path is None:
+            continue
+        target = os.path.realpath(output.path)
+        # In a folder of the run a file that is no report may be a checkpoint.
+        inside = os.path.dirname(target) in inputs and os.path.exists(target)
+        if target in inputs or (inside and output.path.suffix not in SUFFIXES):
             raise UsageError(
                 f"'{output.path}' is a checkpoint", where="--output", hint="name another file"
             )
@@ -121,18 +127,28 @@ class _Keeper:
         return f"interrupted: {self.path} holds {measured}; --resume {self.path} goes on from there"
 
 
-def delivered(document: Section, plan: Sequence[Output], style: Style) -> None:
-    """Write the trace to every output.
-
-    Raises:
-        FpcheckError: one of them cannot be written.
-    """
+def rendered_trace(
+    document: Section, plan: Sequence[Output], style: Style
+) -> tuple[tuple[Output, Content], ...]:
+    """Every output with what goes there; files of text have no colour and a fixed width."""
     plain = replace(style, colour=False, width=WIDTH)
-    contents: list[tuple[Output, Content]] = [
+    return tuple(
         (output, _content(document, output.format, style if output.path is None else plain))
         for output in plan
-    ]
-    deliver(contents, style)
+    )
+
+
+def rejudged(document: Section, settings: Settings) -> Report:
+    """A saved trace under other limits; one that was interrupted is not judged."""
+    from fpcheck.core.limits import effective_limits
+    from fpcheck.report.report import report_of
+
+    if "skipped" in document["trends"]:
+        judging = {"limits": effective_limits(settings.limits), "fail_on": settings.fail_on}
+        return report_of({**document, "settings": {**document["settings"], **judging}})
+    from fpcheck.jobs.trace.judge import judge_trace
+
+    return report_of(judge_trace(document, settings))
 
 
 def _content(document: Section, form: str, style: Style) -> Content:

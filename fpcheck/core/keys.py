@@ -14,6 +14,7 @@ from fpcheck.core.settings import (
     LABEL_SCANS,
     PLANE_FILES,
     PLANES,
+    PROBE_OPTIMISERS,
     QUESTIONS,
     Settings,
     names_plane_file,
@@ -195,6 +196,11 @@ KEYS: tuple[Key, ...] = (
     Key("label-scan", "label_scan", scans, f"known: {', '.join(LABEL_SCANS)}"),
     Key("scaled-neurons", "scaled_neurons", truth, "false is the default"),
     Key("label-training", "label_training", truth, "true is the default: trained beside it"),
+    Key("probe-steps", "probe_steps", whole(1), "300 is the default"),
+    Key("probe-optimiser", "probe_optimiser", one_of(PROBE_OPTIMISERS), "sgd is the default"),
+    Key("probe-rate", "probe_rate", number(0.0), "0 is the default: chosen by the curvature"),
+    Key("probe-batch", "probe_batch", whole(0), "0 is the default: all rows in every step"),
+    Key("escape-scan", "escape_scan", truth, "false is the default: it takes its time"),
     Key("self-map", "self_map", truth, "leave it out to iterate wherever the shapes agree"),
     Key("threads", "threads", whole(0), "0 takes one thread a core; no number depends on it"),
     Key("select", "select", codes, "prefixes such as FP1 or whole codes such as FP102"),
@@ -202,7 +208,13 @@ KEYS: tuple[Key, ...] = (
     Key("fail-on", "fail_on", one_of(GATES), "the lowest level that gives exit code 1"),
 )
 TABLES = ("limits", "levels", "per-model")
-ALIASES = {"question": "questions", "errors": "label-errors"}
+ALIASES = {
+    "question": "questions",
+    "errors": "label-errors",
+    "optimiser": "probe-optimiser",
+    "lr": "probe-rate",
+    "batch": "probe-batch",
+}
 # The flags that are not called as their keys are.
 FLAG_NAMES = {key: flag for flag, key in ALIASES.items()}
 BY_NAME = {key.name: key for key in KEYS}

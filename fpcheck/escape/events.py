@@ -19,6 +19,7 @@ PLATEAU_SHARE = 0.05  # so much of the probe
 FLATNESS = 0.15
 ESCAPE_SHARE = 0.1  # the plateau is left where so much of all that the loss falls has fallen
 LEAST_FALL = 0.05  # of the plateau's level: a smaller fall is no escape
+LAST = 0.05  # of the run: the end is the median over it
 BLOW_UP = 10.0  # times the larger of the start's loss and a constant's
 GROWN = 1.02  # |theta| at an escape from zero over its least before
 # A later flat stretch is a saddle's if the loss falls again, by this share of its level;
@@ -99,11 +100,13 @@ def find_events(curve: Curve, constant_loss: float, probe_steps: int) -> Events:
 def _divergence(curve: Curve, constant_loss: float) -> int | None:
     """The place from which the loss is not finite, or far above the start without coming back.
 
-    A run that blows up and then only gives the same answer for every row has not come back.
+    A run that blows up and in the end only gives the same answer for every row has not come back.
     """
     start = float(curve.loss[0])
-    good = np.flatnonzero(curve.loss < (1.0 - PLATEAU_CHANGE) * min(start, constant_loss))
-    after = int(good[-1]) + 1 if len(good) else 0
+    level = (1.0 - PLATEAU_CHANGE) * min(start, constant_loss)
+    after = 0
+    if np.median(curve.loss[curve.steps >= (1.0 - LAST) * curve.steps[-1]]) < level:
+        after = int(np.flatnonzero(curve.loss < level)[-1]) + 1
     rest = curve.loss[after:]
     high = ~np.isfinite(rest) | (rest > BLOW_UP * max(start, constant_loss))
     return after + int(np.argmax(high)) if high.any() else None
@@ -134,8 +137,10 @@ def _flat(steps: Array, loss: Array, first: int, last: int) -> bool:
     width = float(steps[last] - steps[first])
     ends = np.searchsorted(steps, steps[last:] + width).clip(0, len(steps) - 1)
     spans = np.maximum(steps[ends] - steps[last:], 1.0)
+    # A loss that jumps up and comes back has not fallen: the least so far is what counts.
+    least = np.minimum.accumulate(loss[last:])
     # Short stretches at the end of the run count as if they were whole.
-    steepest = float(np.max((loss[last:] - loss[ends]) / np.maximum(spans, 0.25 * width)))
+    steepest = float(np.max((least - least[ends - last]) / np.maximum(spans, 0.25 * width)))
     return fall / width <= FLATNESS * steepest
 
 

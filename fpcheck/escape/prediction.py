@@ -72,9 +72,7 @@ def predict(
         growth = factor * speed * float(depth) ** (1.0 - depth / 2.0)
         earliest_step = _within(math.log(max(target / start_norm, 1.0)) / growth, steps)
     if isinstance(flow, str):
-        return Prediction(
-            None, earliest_step, None, earliest, None, norms, None, reason=flow
-        )
+        return Prediction(None, earliest_step, None, earliest, None, norms, None, reason=flow)
     own = flow.time_of(fall)
     if factor is None or own is None:
         own_step = _step(own, steps, times)

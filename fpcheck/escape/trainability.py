@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fpcheck.escape.events import Curve, Events
+from fpcheck.escape.events import LAST, Curve, Events
 from fpcheck.escape.probe import Run
 from fpcheck.escape.problem import Problem
 from fpcheck.escape.result import Answer, StepRecord
@@ -15,7 +15,6 @@ from fpcheck.network.layers import LINEAR, layers
 STARTS = 0.05  # of the loss to beat: a fall that is a start,
 NOTHING = 0.01  # and one that is none
 LEARNT = 0.5  # of a constant's loss: a network below it has learnt already
-LAST = 0.05  # of the run: the end's loss is the median over it
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def decide(
 ) -> Verdict:
     """The verdict by stated rules, the gravest first."""
     if found.answer == "diverges":
-        return Verdict("diverges", found.reason, f"a smaller learning rate: --lr {rate / 10:.2g}")
+        return Verdict("diverges", found.reason, _slower(rate))
     if dead:
         return Verdict("dead start", found.reason, RESCALE)
     if found.answer == "does not start":
@@ -36,6 +36,10 @@ def decide(
     return Verdict(
         "cannot tell", found.reason, f"--probe-steps {10 * steps}, or another --lr, decides"
     )
+
+
+def _slower(rate: float) -> str:
+    return f"a smaller learning rate: --lr {float(f'{rate / 10:.2g}'):g}"
 
 
 def _escape_words(events: Events, low_rank: tuple[LowRankLayer, ...]) -> str:

@@ -72,6 +72,7 @@ def _json_of(path: Path) -> object:
             hint=WRITES_ONE,
         ) from None
 
+
 def _valid(document: object, path: Path, schema: str, kind: str, command: str) -> Section:
     """The document, if it is as its schema says."""
     found = violations(document, schema)

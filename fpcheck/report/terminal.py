@@ -39,7 +39,7 @@ def write_terminal(document: Section, style: Style) -> str:
     page = Page(style)
     findings = findings_of(document)
     if not style.quiet:
-        page.parts([Text(page.plain(part)) for part in wording.header(document)])
+        draw_header(page, wording.header(document))
         for note in document["subject"].get("notes", ()):
             page.line(f"note: {note}")
         page.blank()
@@ -69,9 +69,17 @@ def write_index(rows: Iterable[tuple[str, ...]], style: Style) -> str:
     return page.text()
 
 
-def draw_badge(
-    page: Page, document: Section, findings: Sequence[Finding], subject: str
-) -> None:
+def draw_header(page: Page, parts: Iterable[str]) -> None:
+    """Add the first line: what was looked at, part by part."""
+    page.parts([Text(page.plain(part)) for part in parts])
+
+
+def draw_answer(page: Page, answer: str) -> None:
+    """Add the one sentence that all else rests under."""
+    page.line(Text(page.plain(answer), style="bold"))
+
+
+def draw_badge(page: Page, document: Section, findings: Sequence[Finding], subject: str) -> None:
     """Add the verdict and the counts, behind a name of the subject where no header has named it."""
     verdict = document["verdict"]
     badge = Text(f" {wording.BADGES[verdict]} ", style=COLOURS.get(verdict, "reverse"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from fpcheck.core.plain import Section
@@ -40,7 +41,7 @@ def across(document: Section) -> tuple[list[float], Axis]:
     """Where every checkpoint stands on the axis of steps, and the axis."""
     steps = [one["step"] for one in document["checkpoints"]]
     count = len(steps)
-    rising = None not in steps and all(a < b for a, b in zip(steps, steps[1:], strict=False))
+    rising = None not in steps and all(a < b for a, b in pairwise(steps))
     if not rising or count < 2:
         places = [float(i + 1) for i in range(count)]
         return places, Axis("checkpoint", 1.0, max(2.0, float(count)))
@@ -54,7 +55,7 @@ def across(document: Section) -> tuple[list[float], Axis]:
 def level_axis(title: str, values: Sequence[float], *, logarithmic: bool) -> Axis:
     """An axis with room around the values."""
     low, high = min(values), max(values)
-    least = 0.3 if logarithmic else max(SMALLEST * max(abs(low), abs(high)), 1e-12)
+    least = 0.1 if logarithmic else max(SMALLEST * max(abs(low), abs(high)), 1e-12)
     middle = 0.5 * (low + high)
     half = max(0.5 * (high - low), 0.5 * least) * (1.0 + 2.0 * ROOM)
     return Axis(title, middle - half, middle + half, log=logarithmic)

@@ -137,18 +137,18 @@ def distance_figure(document: Section) -> Picture | None:
 
 
 def spectra(document: Section) -> Iterator[Picture]:
-    """The leading singular values of every layer by step, the layer with the clearest lead first."""
+    """The leading singular values of every layer by step, the one with the clearest lead first."""
     names = _names(document)
     first = trend(document, "dominant").get("clearest")
     for name in sorted(names, key=lambda n: n != first):
-        per_step = [_layer(one, name, "singular_values") or [] for one in document["checkpoints"]]
+        per_step = [_values(one, name) for one in document["checkpoints"]]
         most = max(map(len, per_step), default=0)
         lines = [
             Line(f"σ{k + 1}", "", [log(v[k]) if k < len(v) else None for v in per_step])
             for k in range(most)
         ]
         picture = drawn(
-            document, f"Singular values of {name}", lines, "singular value", logarithmic=True,
+            document, f"Singular values of layer {name}", lines, "singular value", logarithmic=True,
             caption="The ten largest; numerical.",
         )  # fmt: skip
         if picture is not None:
@@ -209,10 +209,15 @@ def _names(document: Section) -> list[str]:
     return [str(layer["name"]) for layer in document["checkpoints"][0]["layers"]]
 
 
-def _layer(checkpoint: Section, name: str, key: str) -> Section:
+def _layer(checkpoint: Section, name: str, key: str) -> object:
     """What a checkpoint says of a layer under `key`; None where it has no such layer."""
-    found: Section = next((one[key] for one in checkpoint["layers"] if one["name"] == name), None)
-    return found
+    return next((one[key] for one in checkpoint["layers"] if one["name"] == name), None)
+
+
+def _values(checkpoint: Section, name: str) -> list[float | None]:
+    """The singular values of a layer at a checkpoint."""
+    found = _layer(checkpoint, name, "singular_values")
+    return list(found) if isinstance(found, list) else []
 
 
 def _last(values: Sequence[float | None], index: int) -> int | None:

@@ -20,8 +20,8 @@ def write_trace_page(document: Section) -> str:
     findings = findings_of(document)
     limits = document["settings"].get("limits", {})
     name = safe(str(document["run"]["name"]))
-    leading, *rest = [*spectra(document)] or [None]
-    drawn = [*figures(document), *([leading] if leading else [])]
+    spectrum = list(spectra(document))
+    drawn, rest = [*figures(document), *spectrum[:1]], spectrum[1:]
     summary = document["summary"]
     told = [f"<p>{safe(line)}</p>" for line in (str(summary["reason"]), *trend_lines(document))]
     notes = [f'<p class="soft">note: {safe(note)}</p>' for note in document["run"]["notes"]]
@@ -37,7 +37,7 @@ def write_trace_page(document: Section) -> str:
         badge_html(document, findings),
         f'<p class="answer">{safe(str(summary["answer"]))}</p>',
         *told,
-        f'<p class="soft">Next: {safe(str(summary["next_step"]))}</p>',
+        f'<p class="soft">Next: {safe(str(summary["next_step"]).rstrip("."))}</p>',
         "<section><h2>Figures</h2>" if drawn else "",
         *(_figure(picture, number) for number, picture in enumerate(drawn)),
         *_folded(rest, len(drawn)),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-
 from fpcheck.core.plain import Section
 from fpcheck.report import wording
 from fpcheck.report.page import GAP, Page
 from fpcheck.report.report import findings_of
 from fpcheck.report.style import Style
-from fpcheck.report.terminal import draw_badge, draw_findings, draw_panel
+from fpcheck.report.terminal import (
+    draw_answer,
+    draw_badge,
+    draw_findings,
+    draw_header,
+    draw_panel,
+)
 from fpcheck.report.trace_view import header, panels, trend_lines
 
 
@@ -19,14 +23,14 @@ def write_trace(document: Section, style: Style) -> str:
     findings = findings_of(document)
     run = document["run"]
     if not style.quiet:
-        page.parts([Text(page.plain(part)) for part in header(document)])
+        draw_header(page, header(document))
         for note in run["notes"]:
             page.line(f"note: {note}")
         page.blank()
     draw_badge(page, document, findings, str(run["name"]))
     summary = document["summary"]
     page.blank()
-    page.line(Text(page.plain(str(summary["answer"])), style="bold"))
+    draw_answer(page, str(summary["answer"]))
     if style.quiet:
         draw_findings(page, document, findings)
         return page.text()
@@ -38,6 +42,6 @@ def write_trace(document: Section, style: Style) -> str:
         draw_panel(page, panel)
     draw_findings(page, document, findings)
     page.blank()
-    for line in (*wording.legend(document), f"Next: {summary['next_step']}"):
+    for line in (*wording.legend(document), "Next: " + str(summary["next_step"]).rstrip(".")):
         page.line(line)
     return page.text()

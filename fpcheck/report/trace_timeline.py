@@ -91,7 +91,9 @@ def _ratios(checkpoint: Section, limits: tuple[float, float], ascii_only: bool) 
 
 def _readout(checkpoint: Section, metric: str) -> str:
     best = best_readout(checkpoint)
-    return NONE if best is None else score(best["score"], checkpoint["readout"].get("metric", metric))
+    return (
+        NONE if best is None else score(best["score"], checkpoint["readout"].get("metric", metric))
+    )
 
 
 def _fixed(checkpoint: Section) -> str:

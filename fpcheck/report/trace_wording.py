@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from fpcheck.core.plain import Section
 from fpcheck.report.wording import thousands
@@ -127,5 +128,5 @@ def _pooled(values: Sequence[float | None]) -> list[float | None]:
     if len(values) <= SPARKS:
         return list(values)
     edges = [round(i * len(values) / SPARKS) for i in range(SPARKS + 1)]
-    groups = [values[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    groups = [values[a:b] for a, b in pairwise(edges)]
     return [max((v for v in group if v is not None), default=None) for group in groups]

@@ -6,7 +6,6 @@ import pytest
 
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings, asked_questions
-from fpcheck.jobs import sections
 from fpcheck.jobs.sections import Case, measure_sections
 from fpcheck.jobs.timing import Stopwatch
 from fpcheck.network.data import Data, load_data
@@ -23,9 +22,8 @@ weights = "he_normal"
 
 
 @pytest.fixture
-def ask(tmp_path, monkeypatch):
+def ask(tmp_path):
     """The section of a spec on the digits."""
-    monkeypatch.setattr(sections, "QUESTIONS", ("weights", "escape"))
     (tmp_path / "net.toml").write_text(SPEC)
     subject = load(tmp_path / "net.toml")
 

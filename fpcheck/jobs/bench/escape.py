@@ -1,22 +1,27 @@
-"""The training probe, beside the same full-batch descent written in PyTorch and in NumPy."""
+"""The training probe, beside the same full-batch descent in PyTorch and in NumPy; a trace."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.core.plain import Section
 from fpcheck.core.progress import Monitor
+from fpcheck.core.settings import Settings
 from fpcheck.core.streams import random_stream
 from fpcheck.escape.probe import run_probe
 from fpcheck.escape.problem import Problem
 from fpcheck.jobs.bench.chains import torch_module
 from fpcheck.jobs.bench.race import OURS, Race
+from fpcheck.jobs.trace.run import trace
 from fpcheck.network.activations import activation
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Activation, Dense, Input, Node, Skeleton
@@ -28,13 +33,15 @@ WIDTHS = (64, 64, 64, 64, 10)
 ROWS = 1797
 STEPS, QUICK_STEPS = 300, 20
 RATE = 0.05
+CHECKPOINTS, QUICK_CHECKPOINTS = 20, 3
+SPACING = 10  # steps from one checkpoint to the next
 BLOCK = 450
 # Of the loss: rounding grows along a descent, by far less than this over some hundred steps.
 SAME = 1e-6
 
 
 def escape_races(quick: bool) -> Iterator[Race[Any]]:
-    """The probe's steps on one core and on two; the losses of all ways agree step by step."""
+    """The probe on one core and on two, all ways agreeing step by step; and a whole trace."""
     steps = QUICK_STEPS if quick else STEPS
     problem = bench_problem()
     shape = "-".join(map(str, WIDTHS))
@@ -53,6 +60,34 @@ def escape_races(quick: bool) -> Iterator[Race[Any]]:
             rounds=1 if quick else 3,
             slow=True,
         )
+    with TemporaryDirectory() as name:
+        count = QUICK_CHECKPOINTS if quick else CHECKPOINTS
+        save_run(Path(name), problem, count)
+        yield Race(
+            group="escape",
+            case=f"trace: {count} checkpoints {shape}, {ROWS} rows, all cores",
+            ways={OURS: partial(_trace, Path(name))},
+            rounds=1 if quick else 3,
+            slow=True,
+        )
+
+
+def save_run(folder: Path, problem: Problem, count: int) -> None:
+    """`count` checkpoints of the probe's own run, every tenth step, and the rows beside them."""
+    recipe = Recipe(loss=CROSS_ENTROPY, rate=RATE, steps=SPACING * (count - 1))
+    run = run_probe(problem, recipe, random_stream(0, "bench", BLOCK + 2), Monitor())
+    (folder / "run").mkdir()
+    for step in range(0, run.steps + 1, SPACING):
+        tensors = run.network_at(step).parameters
+        np.savez(folder / "run" / f"step{step}.npz", allow_pickle=False, **tensors)
+    np.savez(folder / "rows.npz", allow_pickle=False, X=problem.inputs, y=problem.targets)
+
+
+def _trace(folder: Path) -> Section:
+    return trace(
+        folder / "run", activation="relu", data=folder / "rows.npz",
+        attractors=False, settings=Settings(),
+    )  # fmt: skip
 
 
 def bench_problem() -> Problem:

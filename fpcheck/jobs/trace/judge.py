@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from fpcheck.core.catalogue import finding, rules
+from fpcheck.core.catalogue import finding
 from fpcheck.core.findings import Finding, Severity, verdict_of
 from fpcheck.core.limits import SEVERITIES, check_level, effective_limits, selected
 from fpcheck.core.plain import Section, as_section, plain
 from fpcheck.core.settings import Settings
 from fpcheck.report.report import JUDGING, OUTCOMES
 
-LONGEST_PLATEAU = 0.5  # of the run
 FEWEST = 4  # checkpoints of which a plateau or a trend is told
 WHERE = "run"
 
@@ -51,8 +50,8 @@ def judge(document: Section, limits: Mapping[str, float]) -> tuple[Finding, ...]
         _diverges(document),
         _plateau(document, limits),
         _low_rank(document),
-        *_tails(document),
-        *_points(document),
+        _tails(document, limits),
+        _points(document),
     )
 
 
@@ -164,14 +163,14 @@ def _diverges(document: Section) -> Finding:
 def _plateau(document: Section, limits: Mapping[str, float]) -> Finding:
     if (left := _without_loss("FP503", document)) is not None:
         return left
-    limit = limits.get("max_plateau_share", LONGEST_PLATEAU)
+    limit = limits["max_plateau_share"]
     share = document["trends"]["loss"]["plateau_share"]
-    outcome = "fail" if share is not None and share > limit else "pass"
-    words = f"the loss stays at its first level for {share or 0.0:.0%} of the run"
-    if share is None:
-        words = "the loss leaves its first level at once"
+    words = "the loss leaves its first level at once"
+    if share is not None:
+        words = f"the loss stays at its first level for {share:.0%} of the run"
+    long = share is not None and share > limit
     return finding(
-        "FP503", "fail" if outcome == "fail" else "pass", where=WHERE, message=words,
+        "FP503", "fail" if long else "pass", where=WHERE, message=words,
         status="numerical", found=share or 0.0, limit=limit,
     )  # fmt: skip
 
@@ -183,7 +182,9 @@ def _low_rank(document: Section) -> Finding:
     if escape is None:
         return _skipped("FP504", "no escape from a plateau was seen")
     if "skipped" in dominant:
-        return finding("FP504", "pass", where=WHERE, message=dominant["skipped"], status="numerical")
+        return finding(
+            "FP504", "pass", where=WHERE, message=dominant["skipped"], status="numerical"
+        )
     layers = document["checkpoints"][dominant["checkpoint"]]["layers"]
     ratio = next(one["ratio"] for one in layers if one["name"] == dominant["clearest"])
     return finding(
@@ -194,37 +195,39 @@ def _low_rank(document: Section) -> Finding:
     )  # fmt: skip
 
 
-def _tails(document: Section) -> list[Finding]:
-    found = document["trends"]["tails"]
-    judged = [one for one in found if one["tau"] is not None]
+def _tails(document: Section, limits: Mapping[str, float]) -> Finding:
+    judged = [one for one in document["trends"]["tails"] if one["tau"] is not None]
     if not judged:
-        why = "too few checkpoints, or too few weights in every layer for a tail index"
-        return [_skipped("FP507", why)]
-    heavier = [one for one in judged if one["direction"] == "heavier"]
-    if not heavier:
-        words = f"no tail of {len(judged)} layers grows heavier beyond chance"
-        return [
-            finding("FP507", "pass", where="all layers", message=words, status="sampled")
-        ]
-    heavier.sort(key=lambda one: float(one["end"]))
-    worst = heavier[0]
-    more = f", and of {len(heavier) - 1} more" if len(heavier) > 1 else ""
-    return [
-        finding(
-            "FP507", "fail", where=worst["layer"], found=worst["tau"], low=worst["low"],
-            high=worst["high"], status="sampled",
-            message=f"the tail index of '{worst['layer']}'{more} falls along the run, from "
-            f"{worst['start']:.3g} to {worst['end']:.3g}",
+        return _skipped(
+            "FP507", "too few checkpoints, or too few weights in every layer for a tail index"
         )
-    ]  # fmt: skip
+    limit = limits["heavy_tail_index"]
+    heavier = [one for one in judged if one["direction"] == "heavier"]
+    heavier.sort(key=lambda one: float(one["end"]))
+    heavy = [one for one in heavier if one["end_high"] <= limit]
+    if not heavy:
+        words = f"no tail of {len(judged)} layers grows heavier beyond chance"
+        if heavier:
+            words = f"tails of {len(heavier)} layers grow, none to a heavy one: the least index is "
+            words += f"{heavier[0]['end']:.3g}"
+        return finding("FP507", "pass", where="all layers", message=words, status="sampled",
+                       limit=limit)  # fmt: skip
+    worst = heavy[0]
+    more = f", and of {len(heavy) - 1} more," if len(heavy) > 1 else ""
+    return finding(
+        "FP507", "fail", where=worst["layer"], found=worst["end"], high=worst["end_high"],
+        limit=limit, status="sampled",
+        message=f"the tail index of '{worst['layer']}'{more} falls along the run, from "
+        f"{worst['start']:.3g} to {worst['end']:.3g}",
+    )  # fmt: skip
 
 
-def _points(document: Section) -> list[Finding]:
+def _points(document: Section) -> Finding:
     tracks = document["tracks"]
     if isinstance(tracks, Mapping):
-        return [_skipped("FP508", str(tracks["skipped"]))]
+        return _skipped("FP508", str(tracks["skipped"]))
     if sum("fixed_points" in one["attractors"] for one in document["checkpoints"]) < 2:
-        return [_skipped("FP508", "fixed points of one checkpoint only")]
+        return _skipped("FP508", "fixed points of one checkpoint only")
     lost = [
         (event["checkpoint"], track["id"], event)
         for track in tracks
@@ -234,19 +237,20 @@ def _points(document: Section) -> list[Finding]:
     ]
     if not lost:
         words = f"none of {len(tracks)} fixed points loses stability or vanishes while stable"
-        return [finding("FP508", "pass", where=WHERE, message=words, status="numerical", found=0.0)]
+        return finding("FP508", "pass", where=WHERE, message=words, status="numerical", found=0.0)
     at, name, event = min(lost, key=lambda one: (one[0], one[1]))
     other = f" with {event['with']}" if event["with"] else ""
-    verb = {"lost stability": "loses stability"}.get(event["kind"], f"is {event['kind']}{other}")
-    verb = verb.replace("is vanished", "vanishes").replace("is merged", "merges")
+    verb = {
+        "lost stability": "loses stability",
+        "vanished": f"vanishes{other}",
+        "merged": f"merges{other}",
+    }[event["kind"]]
     more = f"; {len(lost) - 1} more" if len(lost) > 1 else ""
-    return [
-        finding(
-            "FP508", "fail", where=name, found=float(len(lost)), status="numerical",
-            message=f"{name} {verb} between {place_of(document, max(at - 1, 0))} and "
-            f"{place_of(document, at)}{more}",
-        )
-    ]  # fmt: skip
+    return finding(
+        "FP508", "fail", where=name, found=float(len(lost)), status="numerical",
+        message=f"{name} {verb} between {place_of(document, max(at - 1, 0))} and "
+        f"{place_of(document, at)}{more}",
+    )  # fmt: skip
 
 
 def _was_stable(track: Section) -> bool:

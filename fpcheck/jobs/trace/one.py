@@ -35,13 +35,12 @@ POINTS = 64  # fixed points of a checkpoint that are listed and followed
 POINT_ENTRIES = 2**12  # numbers of all of them together
 
 
-def measure_one(
-    one: Checkpoint, rows: Rows | str, settings: Settings, monitor: Monitor
-) -> Entry:
+def measure_one(one: Checkpoint, rows: Rows | str, settings: Settings, monitor: Monitor) -> Entry:
     """The checkpoint's entry as far as it hangs on nothing else, unrounded.
 
     rows: what is fed to it, or why nothing can be.
     """
+    monitor = replace(monitor, report=lambda *_: None)  # the run's checkpoints are counted
     entry: Entry = {
         "loss": None,
         "accuracy": None,
@@ -76,10 +75,9 @@ def _norm(vector: Array) -> float | None:
 
 def _layers(one: Checkpoint, settings: Settings, monitor: Monitor) -> list[Entry]:
     """Law, tail and spectrum of every weight matrix, as the weights question has them."""
-    quiet = replace(monitor, report=lambda *_: None)
-    found = measure_weights(one.subject.tensors, one.network, settings, quiet)
+    found = measure_weights(one.subject.tensors, one.network, settings, monitor)
     by_name = {each.name: each for each in found.layers}
-    out = []
+    out: list[Entry] = []
     for shape, tensor in zip(one.layers, one.tensors, strict=True):
         known = by_name[tensor]
         values = list(known.singular_values or ())
@@ -128,7 +126,7 @@ def _loss(network: Network, scored: Scored, monitor: Monitor) -> tuple[float | N
 
 
 def _signal(network: Network, rows: Rows) -> Entry:
-    """Second moment and variance of every layer's pre-activation, and the share of units at work."""
+    """Second moment and variance of every layer's pre-activation, and the share at work."""
     stack = layers(network.skeleton)
     blocks = range(0, len(rows.signal), ROW_BLOCK)
     sums = np.zeros((len(stack), 3))
@@ -198,8 +196,8 @@ def _scores(table: Array, readout: Readout, monitor: Monitor) -> Array:
 
 def _attractors(network: Network, rows: Rows, settings: Settings, monitor: Monitor) -> Entry:
     """The fixed points that a small search finds, with what ends on them."""
-    if rows.starts is None:
-        return {"skipped": "not a self-map, or left out; --attractors follows fixed points"}
+    if isinstance(rows.starts, str):
+        return {"skipped": rows.starts}
     modest = replace(
         settings, effort=EFFORT * settings.effort, spectrum=False, continuation=False, slice=()
     )

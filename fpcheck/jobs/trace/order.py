@@ -31,6 +31,15 @@ class Ordered:
     steps: tuple[int | None, ...]
     order: str
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each is called: with its folder where files of several folders share a name."""
+        short = [path.name for path in self.paths]
+        return tuple(
+            name if short.count(name) == 1 else f"{path.resolve().parent.name}/{name}"
+            for path, name in zip(self.paths, short, strict=True)
+        )
+
 
 def find_checkpoints(given: Sequence[str | Path]) -> tuple[list[Path], bool]:
     """(the files, whether they were named one by one); a folder gives the model files in it.
@@ -74,7 +83,8 @@ def in_order(paths: Sequence[Path], *, by_hand: bool) -> Ordered:
         if readable and all(key in steps for steps in readable):
             steps = [None if one is None else one[key] for one in inside]
             return _sorted(paths, _filled(paths, steps), IN_FILE)
-    named = [step_in_name(path) for path in paths]
+    alike = len(paths) > 1 and len({path.name for path in paths}) == 1
+    named = [step_in_name(path.resolve().parent if alike else path) for path in paths]
     if all(step is not None for step in named) and len(set(named)) > 1:
         return _sorted(paths, named, IN_NAME)
     if len(paths) == 1 and named[0] is not None:
@@ -130,7 +140,7 @@ def _metadata(file: ModelFile) -> Mapping[str, object]:
     length = int.from_bytes(file.read_at(0, 8), "little")
     if length > min(MOST_METADATA, file.size - 8):
         return {}
-    header = json_object(file.read_at(8, length), lambda reason: file.fault(reason))
+    header = json_object(file.read_at(8, length), file.fault)
     found = header.get("__metadata__")
     return found if isinstance(found, dict) else {}
 

@@ -13,6 +13,7 @@ from fpcheck.core.errors import ModelFileError
 from fpcheck.network.layers import layers
 from fpcheck.network.load import load
 from fpcheck.network.load.folder import INDEX
+from fpcheck.network.load.registry import stores_graph
 from fpcheck.network.network import Network, needed_parameters
 from fpcheck.network.subject import Subject
 from fpcheck.weights.tensors import Place, matrix_of, places
@@ -63,19 +64,22 @@ class Checkpoint:
     nonfinite: str
 
 
-def read_checkpoint(path: Path, step: int | None, flags: Reading, seed: int) -> Checkpoint:
-    """The checkpoint in the file at `path`.
+def read_checkpoint(
+    path: Path, name: str, step: int | None, flags: Reading, seed: int
+) -> Checkpoint:
+    """The checkpoint in the file at `path`; a file that stores its graph needs no activations.
 
     Raises:
         FpcheckError: it cannot be read, or holds no weight matrix.
     """
+    told = flags.spec is None and stores_graph(path)
     subject = load(
         path,
         spec=flags.spec,
-        activation=flags.activation,
-        output_activation=flags.output_activation,
+        activation=None if told else flags.activation,
+        output_activation=None if told else flags.output_activation,
         key=flags.key,
-        layout=flags.layout,
+        layout=None if told else flags.layout,
         seed=seed,
     )
     if subject.late:
@@ -97,7 +101,7 @@ def read_checkpoint(path: Path, step: int | None, flags: Reading, seed: int) -> 
     names = tuple(place.name for place, _ in found)
     matrices = tuple(matrix for _, matrix in found)
     return Checkpoint(
-        path.name, step, subject, network, shapes, names, matrices,
+        name, step, subject, network, shapes, names, matrices,
         _vector(subject, network, names, matrices), _nonfinite(subject),
     )  # fmt: skip
 
@@ -157,9 +161,7 @@ def _vector(
     subject: Subject, network: Network | None, names: tuple[str, ...], matrices: tuple[Array, ...]
 ) -> Array:
     if network is None:
-        others = [
-            place.name for place in places(subject.tensors, None) if place.name not in names
-        ]
+        others = [place.name for place in places(subject.tensors, None) if place.name not in names]
     else:
         needed = dict.fromkeys(name for _, name, _ in needed_parameters(network.skeleton))
         others = [name for name in needed if name not in names]

@@ -62,8 +62,8 @@ class Readout:
 class Rows:
     """All that is fed to the checkpoints. A text says why there is none.
 
-    signal: (n, *input shape); source: where it comes from. starts: (k, n) of the self-map, None
-    where the network is none. law: of starts and inputs, in words.
+    signal: (n, *input shape); source: where it comes from. starts: (k, n) of the self-map.
+    law: of starts and inputs, in words.
     """
 
     data: Data | None
@@ -71,7 +71,7 @@ class Rows:
     readout: Readout | str
     signal: Array
     source: str
-    starts: Array | None
+    starts: Array | str
     law: str
 
 
@@ -91,9 +91,12 @@ def load_rows(
 
 
 def choose(
-    network: Network, law: InputLaw, data: Data | None, settings: Settings, starts: int
+    network: Network, law: InputLaw, data: Data | None, settings: Settings, starts: int | str
 ) -> Rows:
-    """The rows for all checkpoints of one architecture. starts: of the self-map, 0 for none."""
+    """The rows for all checkpoints of one architecture.
+
+    starts: how many of the self-map, or why there are none.
+    """
     skeleton = network.skeleton
     rng = random_stream(settings.seed, "inputs")
     if data is None:
@@ -102,8 +105,8 @@ def choose(
     else:
         chosen = np.sort(rng.permutation(data.rows)[:SIGNAL_ROWS])
         signal, source = data.inputs[chosen], f"{len(chosen)} rows of {data.name}"
-    drawn = None
-    if starts:
+    drawn: Array | str = str(starts)
+    if isinstance(starts, int):
         rng = random_stream(settings.seed, "attractors")
         drawn = draw_inputs(law, starts, skeleton.input_shape, rng).reshape(starts, -1)
     return Rows(

@@ -53,6 +53,7 @@ class Course:
     path: float = 0.0
     entries: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
+    faults: list[FpcheckError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     tracks: Tracks = field(default_factory=lambda: Tracks(Monitor()))
 
@@ -109,7 +110,7 @@ def trace(
             _take(one, course)
             if partial is not None:
                 partial(_document(course, ordered, given, rows, block, whole=False))
-        _require_some(course, ordered)
+        _require_some(course)
         _note_copies(course)
         document = _document(course, ordered, given, rows, block, whole=True)
         return judge_trace(document, settings)
@@ -118,20 +119,18 @@ def trace(
 def _readable(ordered: Ordered, flags: Reading, course: Course) -> Iterator[Checkpoint]:
     """Every checkpoint that can be read and is of the first one's architecture, one at a time."""
     count = len(ordered.paths)
-    for done, (path, step) in enumerate(zip(ordered.paths, ordered.steps, strict=True)):
+    files = zip(ordered.paths, ordered.names, ordered.steps, strict=True)
+    for done, (path, name, step) in enumerate(files):
         course.monitor.check()
         course.monitor.report("checkpoints", done, count)
         try:
-            one = read_checkpoint(path, step, flags, course.settings.seed)
-        except UsageError:
-            raise  # a flag that no file can be read with
+            one = read_checkpoint(path, name, step, flags, course.settings.seed)
         except FpcheckError as error:
-            course.skipped.append(
-                {"name": path.name, "reason": error.message, "hint": error.hint}
-            )
+            course.faults.append(error)
+            course.skipped.append({"name": name, "reason": error.message, "hint": error.hint})
             continue
         if course.first is not None and (why := other_architecture(one, course.first)):
-            course.skipped.append({"name": path.name, "reason": why, "hint": OTHER_HINT})
+            course.skipped.append({"name": name, "reason": why, "hint": OTHER_HINT})
             continue
         yield one
     course.monitor.report("checkpoints", count, count)
@@ -149,8 +148,13 @@ def _rows(
         )
     if one.network is None:
         return f"{one.subject.no_network or 'no network can be built'}: {one.subject.hint}"
-    follow = attractors is not False and settings.self_map is not False
-    starts = STARTS if follow and one.network.skeleton.self_map else 0
+    skeleton = one.network.skeleton
+    starts: int | str = STARTS
+    if not skeleton.self_map:
+        shapes = f"{list(skeleton.input_shape)} to {list(skeleton.output_shape)}"
+        starts = f"not a self-map: it maps {shapes}, so it has no fixed points"
+    elif attractors is False or settings.self_map is False:
+        starts = "left out by --no-attractors"
     return choose(one.network, one.subject.input_law or InputLaw(), data, settings, starts)
 
 
@@ -165,9 +169,7 @@ def _take(one: Checkpoint, course: Course) -> None:
         head = {"sha256": sha256, "format": one.subject.format}
         own = as_section({**head, **measured})
     distances, by_layer = _distances(one, course)
-    layers = [
-        {**layer, **moved} for layer, moved in zip(own["layers"], by_layer, strict=True)
-    ]
+    layers = [{**layer, **moved} for layer, moved in zip(own["layers"], by_layer, strict=True)]
     points = own["attractors"].get("fixed_points")
     if points is None or one.network is None:
         course.tracks.skip(index)
@@ -206,13 +208,18 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float | None:
     return float(str(plain(norm))) if math.isfinite(norm) else None
 
 
-def _require_some(course: Course, ordered: Ordered) -> None:
+def _require_some(course: Course) -> None:
+    """Nothing, if any checkpoint was read; else the first one's error, and of how many it is."""
     if course.entries:
         return
-    worst = course.skipped[0]
-    count = len(ordered.paths)
-    of = f"none of {count} checkpoints can be read; " if count > 1 else ""
-    raise ModelFileError(f"{of}{worst['reason']}", where=worst["name"], hint=worst["hint"])
+    first, count = course.faults[0], len(course.faults)
+    if len({error.message for error in course.faults}) == 1:
+        raise first  # of a flag or a spec, or there is one file only
+    raise ModelFileError(
+        f"none of {count} checkpoints can be read; the first: {first.message}",
+        where=course.skipped[0]["name"],
+        hint=first.hint,
+    )
 
 
 def _note_copies(course: Course) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpcheck.core.intervals import Z95
 from fpcheck.escape.events import Curve, find_events
 from fpcheck.escape.low_rank import LEAST_GROWTH, LEAST_RATIO
 
 Section = dict[str, Any]
+Array = NDArray[np.float64]
 
 FEWEST = 4  # checkpoints; with fewer no order is beyond chance
 LEVEL = 0.01  # of a tail's trend, over all layers together
@@ -73,10 +76,15 @@ def _tails(checkpoints: Sequence[Section]) -> list[Section]:
         ]
         entry: Section = {
             "layer": layer["name"], "tau": None, "low": None, "high": None, "p": None,
-            "direction": "no trend", "start": None, "end": None, "checkpoints": len(known),
+            "direction": "no trend", "start": None, "end": None, "end_high": None,
+            "checkpoints": len(known),
         }  # fmt: skip
         if known:
-            entry |= {"start": known[0]["tail_index"], "end": known[-1]["tail_index"]}
+            entry |= {
+                "start": known[0]["tail_index"],
+                "end": known[-1]["tail_index"],
+                "end_high": known[-1]["tail_index_high"],
+            }
         if len(known) >= FEWEST:
             tau, low, high, p = kendall([one["tail_index"] for one in known])
             entry |= {"tau": tau, "low": low, "high": high, "p": p}
@@ -152,23 +160,24 @@ def _loss(checkpoints: Sequence[Section], constant: float | None) -> Section:
     return out
 
 
-def _positions(checkpoints: Sequence[Section]) -> np.ndarray:
+def _positions(checkpoints: Sequence[Section]) -> Array:
     """Where the checkpoints lie in the run: by their steps, else evenly; 0 to LENGTH, whole."""
     steps = [one["step"] for one in checkpoints]
     known = all(step is not None for step in steps)
-    if not known or any(b <= a for a, b in zip(steps, steps[1:], strict=False)):
+    if not known or any(b <= a for a, b in itertools.pairwise(steps)):
         steps = list(range(len(checkpoints)))
     places = np.array(steps, np.float64)
-    return np.round((places - places[0]) * (LENGTH / (places[-1] - places[0])))
+    scaled: Array = np.round((places - places[0]) * (LENGTH / (places[-1] - places[0])))
+    return scaled
 
 
 def _dominant(checkpoints: Sequence[Section], escape: int | None) -> Section:
-    """The first checkpoint, of those from just before the escape on, at which one singular value
-    leads in most layers and did not at the start.
+    """The first checkpoint, of those from the escape on, at which one singular value leads in most
+    layers and did not at the start.
     """
     first = checkpoints[0]["layers"]
     told = [i for i, layer in enumerate(first) if layer["ratio"] is not None]
-    for at in range(max(0, (escape or 1) - 1), len(checkpoints)):
+    for at in range(escape or 0, len(checkpoints)):
         layers = checkpoints[at]["layers"]
         leading = [i for i in told if _leads(layers[i]["ratio"], first[i]["ratio"])]
         if told and 2 * len(leading) > len(told):

@@ -48,7 +48,7 @@ def _logarithmic(axis: Axis, most: int) -> list[tuple[float, str]]:
 
 
 def _named(value: float) -> str:
-    return f"{value:.6g}".replace("-", "−")
+    return f"{value:.6g}".replace("e-0", "e-").replace("e+0", "e+").replace("-", "−")
 
 
 def _text(value: float, step: float, digits: int) -> str:

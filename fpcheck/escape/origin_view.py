@@ -1,0 +1,108 @@
+"""The escape's rank by layer, and the optimal direction beside the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fpcheck.core.findings import Finding
+from fpcheck.core.plain import Section
+from fpcheck.core.tables import Column, Item, Note, Table
+from fpcheck.escape.wording import figure, finding_mark, law_through, sentence, share_text
+
+LOW_RANK_COLUMNS = (
+    Column("layer", "left"),
+    Column("depth", priority=3),
+    Column("sigma_1/sigma_2"),
+    Column("at start", priority=1),
+    Column("l^(1/4)"),
+    Column("rest", priority=2),
+    Column("rest of change"),
+    Column("low-rank", "left"),
+)
+DIRECTION_COLUMNS = (
+    Column("layer", "left"),
+    Column("rest"),
+    Column("leading singular values", "left"),
+)
+LEADING = 4  # singular values of the direction that are shown
+CLOSE = 1e-3  # of the optimal speed: a direction of rank one is as good
+
+
+def low_rank_items(section: Section, findings: tuple[Finding, ...]) -> Iterator[Item]:
+    """Every layer at the escape with the law of its depth beside it."""
+    layers = section["low_rank"]
+    if not layers:
+        return
+    law, exponent = law_through(layers, 0.25), section["law"]
+    rows = tuple(
+        (
+            str(one["name"]), str(one["depth"]), figure(one["ratio"]), figure(one["start_ratio"]),
+            figure(expected), share_text(one["rest"]), share_text(one["change_rest"]),
+            _low_rank_word(one),
+        )
+        for one, expected in zip(layers, law, strict=True)
+    )  # fmt: skip
+    caption = f"weights of step {section['low_rank_at']}; rest: of the squares, behind sigma_1"
+    mark = finding_mark(findings, "FP504")
+    title = "Rank at the escape" + (f" ({mark})" if mark.startswith("FP") else "")
+    yield Table(title, LOW_RANK_COLUMNS, rows, caption)
+    if "skipped" in exponent:
+        yield Note(f"Power of the depth: {str(exponent['skipped']).rstrip('.')}.")
+        return
+    low, high = exponent["exponent_low"], exponent["exponent_high"]
+    inside = low <= exponent["expected"] <= high
+    yield Note(
+        f"sigma_1/sigma_2 grows as depth^{exponent['exponent']:.2f} (95% over layers: {low:.2f} to "
+        f"{high:.2f}); the theory's 1/4 lies {'inside' if inside else 'outside'}. It is a bound of "
+        "order at the optimal direction, not a prediction of each layer."
+    )
+
+
+def _low_rank_word(one: Section) -> str:
+    if not one["low_rank"]:
+        return "no"
+    return "yes, leads" if one["dominated"] else "yes, by its change"
+
+
+def direction_items(section: Section, findings: tuple[Finding, ...]) -> Iterator[Item]:
+    """Speed and rank profile of the optimal direction; predicted and measured escape."""
+    direction = section["direction"]
+    if "skipped" in direction:
+        yield Note(f"Escape direction: not computed; {str(direction['skipped']).rstrip('.')}.")
+        return
+    rows = tuple(
+        (
+            str(one["name"]),
+            share_text(one["rest"]),
+            ", ".join(figure(value) for value in one["singular_values"][:LEADING]),
+        )
+        for one in direction["layers"]
+    )
+    yield Table("Escape direction", DIRECTION_COLUMNS, rows, _speed(direction))
+    yield Note(_prediction(direction, findings))
+
+
+def _speed(direction: Section) -> str:
+    words = (
+        f"speed {direction['speed']:.4g} at least ({direction['status']}: best of "
+        f"{direction['starts']} ascents, {direction['agreeing']} agree)"
+    )
+    one = direction.get("rank_one_speed")
+    if one is not None and direction["speed"] > 0.0:
+        gain = one / direction["speed"]
+        close = gain >= 1.0 - CLOSE
+        words += "; rank one is as fast" if close else f"; rank one reaches {gain:.1%} of it"
+    return words
+
+
+def _prediction(direction: Section, findings: tuple[Finding, ...]) -> str:
+    measured, told = direction["measured_escape"], direction["predicted_escape"]
+    mark = finding_mark(findings, "FP510")
+    seen = "no escape within the probe" if measured is None else f"measured at step {measured}"
+    if told is None:
+        why = str(direction.get("reason") or "beyond what was followed")
+        return f"Predicted escape: none, {why.rstrip('.')}; {seen}."
+    words = f"Predicted escape: step {told:.4g} from these weights; {seen}"
+    if not direction["near_zero"]:
+        words += "; the start is not near zero, so the prediction need not hold"
+    return sentence(f"{words} ({mark})" if mark.startswith("FP") else words)

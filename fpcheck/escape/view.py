@@ -1,0 +1,154 @@
+"""The escape section of a report as tables and notes, the verdict first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fpcheck.core.findings import Finding
+from fpcheck.core.plain import Section
+from fpcheck.core.tables import Column, Item, Note, Panel, Table
+from fpcheck.escape.origin_view import direction_items, low_rank_items
+from fpcheck.escape.scan_view import scan_items
+from fpcheck.escape.wording import (
+    OPTIMISERS,
+    counted,
+    figure,
+    finding_mark,
+    sentence,
+    share_text,
+    stretch,
+)
+
+TITLE = "Escape"
+SHOWN_STEPS = 8  # in the timeline; the report holds more
+SHOWN_LAYERS = 6  # with a column of their own in it
+EVENT_COLUMNS = (
+    Column("event", "left"),
+    Column("step"),
+    Column("what was seen", "left"),
+    Column("rule", "left"),
+)
+
+
+def view(section: Section, findings: tuple[Finding, ...]) -> Panel:
+    """The panel of the escape section, or why there is none."""
+    if "skipped" in section:
+        return Panel(TITLE, "skipped", (Note(str(section["skipped"])),))
+    return Panel(TITLE, _caption(section), tuple(_items(section, findings)))
+
+
+def _items(section: Section, findings: tuple[Finding, ...]) -> Iterator[Item]:
+    verdict = section["verdict"]
+    yield Note(f"Verdict: {verdict['answer']}. {sentence(str(verdict['reason']))}")
+    if verdict.get("next_step"):
+        yield Note(f"Next: {sentence(str(verdict['next_step']))}")
+    yield Table("What happened", EVENT_COLUMNS, _events(section, findings))
+    yield _timeline(section)
+    yield from low_rank_items(section, findings)
+    yield from direction_items(section, findings)
+    yield from scan_items(section)
+    yield from (Note(sentence(str(text))) for text in section["notes"])
+
+
+def _caption(section: Section) -> str:
+    batch = f"batches of {section['batch']}" if section["batch"] else "all"
+    return (
+        f"{counted(section['steps_made'], 'step')} of {OPTIMISERS[section['optimiser']]} on "
+        f"{batch} of {counted(section['rows'], 'row')}, {section['loss_name']}; learning rate "
+        f"{section['learning_rate']:.3g} ({section['learning_rate_rule']})"
+    )
+
+
+def _events(section: Section, findings: tuple[Finding, ...]) -> tuple[tuple[str, ...], ...]:
+    """What happened when, in the order of time; always the start and the end."""
+    start, constant = section["start_loss"], section["constant_loss"]
+    first = f"loss {figure(start, 4)}; a constant answer has {figure(constant, 4)}"
+    rows = [("start", "0", first, finding_mark(findings, "FP505"))]
+    plateau, escape = section["plateau"], section["escaped_at"]
+    if plateau is not None:
+        share = (plateau["to"] - plateau["from"]) / max(section["steps_made"], 1)
+        words = f"{share:.0%} of the steps at one level"
+        rows.append(("plateau", stretch(plateau), words, finding_mark(findings, "FP503")))
+    if escape is not None:
+        rows.append(("escape", str(escape), _escape_words(section), _escape_mark(findings)))
+    if section["next_saddle"] is not None:
+        saddle = section["next_saddle"]
+        words = f"the loss stands still at {_loss_at(section, saddle['from'])}"
+        rows.append(("next saddle", stretch(saddle), words, "-"))
+    if section["diverged_at"] is not None:
+        words = "the loss is lost from here on"
+        rows.append(
+            ("divergence", str(section["diverged_at"]), words, finding_mark(findings, "FP502"))
+        )
+    end = f"loss {figure(section['end_loss'], 4)}, best {figure(section['best_loss'], 4)}"
+    moved = section["moved"]
+    if moved is not None:
+        end += f"; weights moved by {moved:.3g} of their norm"
+    codes = ("FP505", "FP501", "FP502", "FP506")
+    rows.append(("end", str(section["steps_made"]), end, finding_mark(findings, *codes)))
+    return tuple(rows)
+
+
+def _escape_words(section: Section) -> str:
+    words = f"loss {_loss_at(section, section['escaped_at'])}"
+    if section["norm_growth"] is not None:
+        words += f", |weights| {section['norm_growth']:.3g} times its least"
+    thin = len(section["low_rank_layers"])
+    if section["low_rank"]:
+        words += f", {thin} of {len(section['low_rank'])} layers low-rank"
+    return words
+
+
+def _escape_mark(findings: tuple[Finding, ...]) -> str:
+    failed = [f for f in findings if f.code in ("FP504", "FP510") and f.outcome == "fail"]
+    return ", ".join(f.code for f in failed) or finding_mark(findings, "FP504", "FP510")
+
+
+def _loss_at(section: Section, step: int) -> str:
+    nearest = min(section["steps"], key=lambda one: abs(one["step"] - step), default=None)
+    return "-" if nearest is None else figure(nearest["loss"], 4)
+
+
+def _timeline(section: Section) -> Table:
+    """Loss, norm and sigma_1/sigma_2 by layer at a few steps, the dated ones among them."""
+    steps = _chosen(section)
+    names = [layer["name"] for layer in section["steps"][0]["layers"]] if steps else []
+    places = _spread(len(names), SHOWN_LAYERS)
+    accuracy = any(one["accuracy"] is not None for one in steps)
+    columns = [Column("step"), Column("loss")]
+    columns += [Column("right", priority=2)] * accuracy
+    columns += [Column("|weights|"), Column("|gradient|", priority=3)]
+    # The last layers tell most: they stay longest where there is little room.
+    columns += [Column(names[i], priority=4 + len(names) - i) for i in places]
+    rows = []
+    for one in steps:
+        cells = [str(one["step"]), figure(one["loss"], 4)]
+        cells += [share_text(one["accuracy"])] * accuracy
+        cells += [figure(one["parameter_norm"], 4), figure(one["gradient_norm"])]
+        cells += [figure(one["layers"][i]["ratio"]) for i in places]
+        rows.append(tuple(cells))
+    caption = "by layer: sigma_1/sigma_2 of its weights"
+    if len(places) < len(names):
+        caption += f", of {len(places)} of {len(names)} layers; the report holds the rest"
+    return Table("Timeline", tuple(columns), tuple(rows), caption)
+
+
+def _chosen(section: Section) -> list[Section]:
+    """About SHOWN_STEPS of the records: evenly, and those nearest to the dated steps."""
+    steps = section["steps"]
+    if not steps:
+        return []
+    last = steps[-1]["step"]
+    wanted = [last * i / (SHOWN_STEPS - 3) for i in range(SHOWN_STEPS - 2)]
+    wanted += [section["escaped_at"]] if section["escaped_at"] is not None else []
+    for part in (section["plateau"], section["next_saddle"]):
+        wanted += [part["from"]] if part is not None else []
+    places = {min(range(len(steps)), key=lambda i: abs(steps[i]["step"] - step)) for step in wanted}
+    return [steps[place] for place in sorted(places)]
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most so many of the places 0 to count - 1, evenly, with first and last."""
+    if count <= most:
+        return list(range(count))
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]

@@ -1,0 +1,152 @@
+"""The files of a run: which ones count, in which order, and what is left out with a reason."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from fpcheck.core.errors import ModelFileError, UnsupportedOperationError, UsageError
+from fpcheck.jobs.trace import trace
+from fpcheck.jobs.trace.order import in_order, natural, step_in_name, steps_in
+
+
+def weights(seed: int, widths: tuple[int, ...] = (5, 4, 3)) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {
+        f"fc{i}.weight": rng.standard_normal((b, a)).astype(np.float32)
+        for i, (a, b) in enumerate(itertools.pairwise(widths))
+    }
+
+
+def saved_torch(path: Path, seed: int, **more: object) -> None:
+    state = {name: torch.from_numpy(one) for name, one in weights(seed).items()}
+    torch.save({"model": state, **more}, path)
+
+
+def names(document: dict) -> list[str]:
+    return [one["name"] for one in document["checkpoints"]]
+
+
+def test_numbers_in_names_are_numbers() -> None:
+    assert step_in_name(Path("epoch=3-step=1000.ckpt")) == 1000
+    assert step_in_name(Path("model_7.weights.h5")) == 7
+    assert step_in_name(Path("model.h5")) is None
+    assert sorted(["b10", "b9", "a2"], key=natural) == ["a2", "b9", "b10"]
+
+
+def test_a_step_is_read_from_every_format(tmp_path: Path) -> None:
+    saved_torch(tmp_path / "a.pt", 0, global_step=torch.tensor(30), epoch=2)
+    save_file(weights(0), tmp_path / "b.safetensors", metadata={"step": "20"})
+    np.savez(tmp_path / "c.npz", **weights(0), epoch=np.array(4))
+    assert steps_in(tmp_path / "a.pt") == {"global_step": 30, "epoch": 2}
+    assert steps_in(tmp_path / "b.safetensors") == {"step": 20}
+    assert steps_in(tmp_path / "c.npz") == {"epoch": 4}
+
+
+def test_the_step_in_the_files_goes_before_the_names(tmp_path: Path) -> None:
+    for name, step in (("z_1.safetensors", 7), ("a_9.safetensors", 900)):
+        save_file(weights(step), tmp_path / name, metadata={"step": str(step)})
+    saved_torch(tmp_path / "m_5.pt", 3, step=80)
+    document = trace(tmp_path, activation="relu")
+    assert names(document) == ["z_1.safetensors", "m_5.pt", "a_9.safetensors"]
+    assert document["run"]["order"] == "step in the file"
+    assert [one["step"] for one in document["checkpoints"]] == [7, 80, 900]
+    assert {one["format"] for one in document["checkpoints"]} == {"pytorch", "safetensors"}
+
+
+def test_else_the_numbers_of_the_names_else_the_order_given(tmp_path: Path) -> None:
+    for name in ("run_10", "run_9", "best", "last"):
+        np.savez(tmp_path / f"{name}.npz", **weights(len(name)))
+    numbered = [tmp_path / "run_10.npz", tmp_path / "run_9.npz"]
+    assert names(trace(numbered, activation="relu")) == ["run_9.npz", "run_10.npz"]
+    plain = [tmp_path / "last.npz", tmp_path / "best.npz"]
+    document = trace(plain, activation="relu")
+    assert names(document) == ["last.npz", "best.npz"]
+    assert document["run"]["order"] == "as given"
+    assert in_order(plain, by_hand=False).order == "name"
+
+
+def test_what_cannot_be_used_is_named_with_its_reason(tmp_path: Path) -> None:
+    for step in (1, 2):
+        np.savez(tmp_path / f"step_{step}.npz", **weights(step))
+    (tmp_path / "step_3.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{}")
+    np.savez(tmp_path / "step_4.npz", **weights(4, (5, 6, 3)))
+    (tmp_path / "notes.txt").write_text("no checkpoint")
+    document = trace(tmp_path, activation="relu")
+    assert names(document) == ["step_1.npz", "step_2.npz"]
+    assert document["run"]["checkpoints"] == 2
+    skipped = {one["name"]: one for one in document["run"]["skipped"]}
+    assert set(skipped) == {"step_3.safetensors", "step_4.npz"}
+    assert "[6, 5]" in skipped["step_4.npz"]["reason"]
+    assert all(one["reason"] and one["hint"] for one in skipped.values())
+
+
+def test_a_run_of_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no checkpoints"):
+        trace(tmp_path)
+    with pytest.raises(UsageError, match="no checkpoints"):
+        trace([])
+    bad = tmp_path / "one.npz"
+    bad.write_bytes(b"nothing")
+    with pytest.raises(ModelFileError, match=r"one\.npz"):
+        trace(tmp_path)
+    with pytest.raises(ModelFileError, match="does not exist"):
+        trace(tmp_path / "no_such.npz")
+
+
+def test_folders_that_hold_one_model_each_are_ordered_by_their_names(tmp_path: Path) -> None:
+    for step in (200, 1000):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        save_file(weights(step), tmp_path / f"checkpoint-{step}" / "model.safetensors")
+    document = trace(sorted(tmp_path.iterdir()), activation="relu")
+    assert names(document) == [
+        "checkpoint-200/model.safetensors",
+        "checkpoint-1000/model.safetensors",
+    ]
+
+
+def test_a_flag_that_fits_no_file_is_the_error(tmp_path: Path) -> None:
+    for step in (1, 2):
+        np.savez(tmp_path / f"step_{step}.npz", **weights(step))
+    with pytest.raises(UnsupportedOperationError, match="reluu"):
+        trace(tmp_path, activation="reluu")
+
+
+def test_a_file_twice_counts_twice_and_is_noted(tmp_path: Path) -> None:
+    for step in (1, 2):
+        np.savez(tmp_path / f"step_{step}.npz", **weights(0))
+    document = trace(tmp_path, activation="relu")
+    assert len(document["checkpoints"]) == 2
+    assert any("same bytes" in note for note in document["run"]["notes"])
+
+
+def test_one_checkpoint_alone_is_a_run_too(tmp_path: Path) -> None:
+    np.savez(tmp_path / "only.npz", **weights(0))
+    document = trace(tmp_path / "only.npz", activation="relu")
+    (one,) = document["checkpoints"]
+    assert one["distance"] == {
+        "from_first": 0.0, "from_previous": 0.0, "relative": 0.0, "path": 0.0,
+    }  # fmt: skip
+    json.dumps(document, allow_nan=False)
+
+
+def test_without_an_activation_the_weights_are_traced_alone(tmp_path: Path) -> None:
+    for step in (1, 2):
+        np.savez(tmp_path / f"step_{step}.npz", **weights(step))
+    document = trace(tmp_path)
+    one = document["checkpoints"][1]
+    assert "--activation" in one["signal"]["skipped"]
+    values = np.linalg.svd(weights(2)["fc0.weight"].astype(np.float64), compute_uv=False)
+    assert np.allclose(one["layers"][0]["singular_values"], values, rtol=1e-9)
+
+
+def test_attractors_are_only_of_self_maps(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **weights(0))
+    with pytest.raises(UsageError, match="self-map"):
+        trace(tmp_path, activation="relu", attractors=True)
