@@ -247,14 +247,7 @@ def analyze(
     verbose: options.Verbose = False,
     ascii_only: options.Ascii = False,
     width: options.Width = None,
-    timings: Annotated[
-        bool,
-        typer.Option(
-            "--timings",
-            help="Add the seconds spent; the same report is then not the same bytes.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = False,
+    timings: options.Timings = False,
     show_settings: options.ShowSettings = False,
 ) -> int:
     """Analyze a network: its weights, its signal, where it settles, what it reads out.

@@ -181,6 +181,14 @@ Width: TypeAlias = Annotated[
     int | None,
     typer.Option("--width", metavar="N", help="Columns of the report.", rich_help_panel=OUTPUT),
 ]
+Timings: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--timings",
+        help="Add the seconds spent; the same report is then not the same bytes.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 ShowSettings: TypeAlias = Annotated[
     bool,
     typer.Option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Axis, Curve, Mark, Picture, Region
@@ -14,6 +15,7 @@ from fpcheck.escape.wording import figure, law_through
 COLUMNS, ROWS = 72, 48
 BLANK = Region("", "", "blank")
 ROOM = 0.06  # of the range, around what is drawn
+HEADROOM = 0.2  # above the loss, for the names of what happened
 LEAST_SPAN = 0.05  # decades of a logarithmic axis
 SHOWN_LAYERS = 8
 Line = tuple[list[float], list[float]]
@@ -45,10 +47,14 @@ def loss_picture(section: Section, line: Line) -> Picture:
     curves = [Curve(tuple(x), tuple(y), 1)]
     if constant is not None:
         curves.insert(0, Curve((0.0, last), (constant, constant), 2))
+    axis = _log_axis("loss", levels)
+    axis = replace(axis, high=axis.high + HEADROOM * (axis.high - axis.low))
     marks = []
-    for name, step in _dated(section):
-        place = min(range(len(x)), key=lambda i: abs(x[i] - step))
-        marks.append(Mark(f"{name} {step}", x[place], y[place]))
+    for place, (name, step) in enumerate(_dated(section)):
+        # Lower from one to the next, so that their names do not meet.
+        height = axis.high - (0.05 + 0.07 * place) * (axis.high - axis.low)
+        curves.insert(0, Curve((step, step), (axis.low, axis.high), 2))
+        marks.append(Mark(f"{name} {step}", step, height))
     return Picture(
         title="Loss of the training probe",
         cells=_ground(),
@@ -58,7 +64,7 @@ def loss_picture(section: Section, line: Line) -> Picture:
             Region("constant", f"{figure(section['constant_loss'], 4)}, the best one", "other"),
         ),
         x=Axis("step", 0.0, _beyond(last)),
-        y=_log_axis("loss", levels),
+        y=axis,
         marks=tuple(marks),
         curves=tuple(curves),
         caption=f"{section['trainability']}: {section['trainability_reason']}.",
@@ -122,7 +128,7 @@ def depth_picture(section: Section) -> Picture:
             BLANK,
             Region("escape", f"weights of step {section['low_rank_at']}"),
             Region("start", "weights of step 0", "other"),
-            Region("law", "depth to the power 1/4, through the mean"),
+            Region("law", "depth^(1/4)"),
         ),
         x=Axis("depth of the layer", min(depth) - LEAST_SPAN, max(depth) + LEAST_SPAN, log=True),
         y=_log_axis("sigma_1/sigma_2", [*ratio, *law, *start]),
@@ -168,7 +174,7 @@ def _dated(section: Section) -> Iterator[tuple[str, int]]:
     if section["escaped_at"] is not None:
         yield "escape", section["escaped_at"]
     if section["next_saddle"] is not None:
-        yield "next saddle", section["next_saddle"]["from"]
+        yield "saddle", section["next_saddle"]["from"]
     if section["diverged_at"] is not None:
         yield "divergence", section["diverged_at"]
 

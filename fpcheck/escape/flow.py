@@ -68,9 +68,17 @@ class Flow:
         Counted along the path: a step is as much of tau everywhere, while a little error in time
         would be many of the run's steps behind its escape, where they are small.
         """
+        return float(np.interp(time, self.times, self._steps(factor)))
+
+    def adaptive_times(self, steps: Array, factor: float) -> Array:
+        """The time on the path after so many steps of that rate; its end behind it."""
+        found: Array = np.interp(steps, self._steps(factor), self.times)
+        return found
+
+    def _steps(self, factor: float) -> Array:
         middles = np.sqrt(self.norms[:-1] * self.norms[1:])
         steps = np.diff(self.times) * middles ** (self.depth - 2) / factor
-        return float(np.interp(time, self.times, np.concatenate([[0.0], np.cumsum(steps)])))
+        return np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def follow(

@@ -93,7 +93,7 @@ def _timed(
     start_norm = float(run.parameter_norm[0])
     prediction = predict(direction, start_norm, steps, times, fall, flow, factor)
     told = {item.name: getattr(prediction, item.name) for item in fields(prediction)}
-    told["predicted_norms"] = _up_to(prediction.predicted_norms, times, prediction.predicted_time)
+    told["predicted_norms"] = _up_to(prediction.predicted_norms, steps, prediction.predicted_escape)
     told["earliest_norms"] = _up_to(prediction.earliest_norms, times, prediction.earliest_time)
     measured = None if events.escaped_time is None else speed_up * events.escaped_time
     return {**told, "fall": fall, "measured_time": measured}
@@ -107,12 +107,15 @@ def _loss_at_zero(problem: Problem) -> float:
 
 
 def _up_to(
-    norms: tuple[float, ...] | None, times: Array, end: float | None
+    norms: tuple[float, ...] | None, places: Array, end: float | None
 ) -> tuple[float | None, ...] | None:
-    """The norms up to the time `end` and the first behind it, None from there on."""
+    """The norms up to `end` and the first behind it, None from there on.
+
+    places, end: in steps, or in time.
+    """
     if norms is None or end is None:
         return norms
-    last = int(np.searchsorted(times, end))
+    last = int(np.searchsorted(places, end))
     return tuple(norm if place <= last else None for place, norm in enumerate(norms))
 
 

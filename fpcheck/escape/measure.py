@@ -17,7 +17,15 @@ from fpcheck.escape.probe import Run, run_probe
 from fpcheck.escape.problem import MAX_ROWS, Problem, pose_problem
 from fpcheck.escape.rate import Rate, choose_rate
 from fpcheck.escape.record import record_run
-from fpcheck.escape.result import EscapeResult, LowRankLayer, Skipped, StepRecord, Verdict
+from fpcheck.escape.result import (
+    EscapeResult,
+    LowRankLayer,
+    SecondRun,
+    Skipped,
+    StepRecord,
+    Verdict,
+)
+from fpcheck.escape.second_run import second_run, waits, with_second
 from fpcheck.escape.trainability import Trainability, dead_start, judge_trainability
 from fpcheck.escape.verdict import decide
 from fpcheck.network.data import Data
@@ -46,6 +54,7 @@ class Probed:
     dead: bool
     silent: str
     trainability: Trainability
+    second: SecondRun | Skipped
 
 
 def probe(
@@ -64,7 +73,7 @@ def probe(
     if not all(np.isfinite(tensor).all() for tensor in network.parameters.values()):
         return Skipped("the weights hold NaN or Inf")
     # Streams of their own, so that the records do not depend on how the rate was found.
-    for_rows, for_rate, for_batches, for_records = rng.spawn(4)
+    for_rows, for_rate, for_batches, for_records, for_second = rng.spawn(5)
     problem = pose_problem(
         network, data, for_rows, self_map=settings.self_map, trained=trained, most=most
     )
@@ -76,12 +85,12 @@ def probe(
     with np.errstate(all="ignore"):  # what overflows shows as a loss that is not finite
         rate = choose_rate(problem, settings, for_rate, monitor)
     run = run_probe(problem, rate.recipe, for_batches, monitor, threads=settings.threads)
-    records = record_run(run, problem, for_records, settings.threads, monitor)
-    curve = curve_of(run, records)
-    events = find_events(curve, problem.constant_loss, settings.probe_steps)
+    records, curve, events = _looked_at(run, problem, settings, for_records, monitor)
     dead, silent = dead_start(run, records)
     found = judge_trainability(curve, events, problem, dead=dead, silent=silent)
-    return Probed(problem, rate, run, records, curve, events, dead, silent, found)
+    second = second_run(problem, rate.recipe, found, settings, for_second, monitor, dead=dead)
+    found = with_second(found, second)
+    return Probed(problem, rate, run, records, curve, events, dead, silent, found, second)
 
 
 def measure(
@@ -122,6 +131,27 @@ def measure(
     return _result(probed, settings, direction, scan)
 
 
+def _looked_at(
+    run: Run, problem: Problem, settings: Settings, rng: np.random.Generator, monitor: Monitor
+) -> tuple[tuple[StepRecord, ...], Curve, Events]:
+    """The records, the curve and its events, which in full batch need no records.
+
+    There the escape and the next saddle are then among the recorded steps; the dates of
+    mini-batches are recorded steps anyhow.
+    """
+    if run.full_batch:
+        curve = curve_of(run, ())
+        events = find_events(curve, problem.constant_loss, settings.probe_steps)
+        saddle = events.next_saddle
+        dated = [step for step in (events.escaped_at, saddle and saddle["from"]) if step]
+        return (
+            record_run(run, problem, rng, settings.threads, monitor, dated), curve, events
+        )  # fmt: skip
+    records = record_run(run, problem, rng, settings.threads, monitor)
+    curve = curve_of(run, records)
+    return records, curve, find_events(curve, problem.constant_loss, settings.probe_steps)
+
+
 def _result(
     probed: Probed,
     settings: Settings,
@@ -151,6 +181,7 @@ def _result(
         trainability=found.answer,
         trainability_reason=found.reason,
         fall=found.fall,
+        second_run=probed.second,
         **{event.name: getattr(events, event.name) for event in fields(events)},
         dead_start=probed.dead,
         dead_layer=probed.silent,
@@ -172,6 +203,8 @@ def _verdict(probed: Probed, low_rank: tuple[LowRankLayer, ...]) -> Verdict:
     return decide(
         probed.trainability, probed.events, low_rank,
         dead=probed.dead, rate=recipe.rate, steps=recipe.steps,
+        adaptive=recipe.norm_adaptive,
+        waits=waits(probed.second),
     )  # fmt: skip
 
 

@@ -68,22 +68,19 @@ def predict(
     norms = tuple(float(value) for value in norm_at(speed, depth, start_norm, times))
     if factor is None:
         earliest_step = _step(earliest, steps, times)
-    else:  # log |theta| grows evenly
-        growth = factor * speed * float(depth) ** (1.0 - depth / 2.0)
+    else:
+        growth = factor * speed * float(depth) ** (1.0 - depth / 2.0)  # of log |theta|, evenly
         earliest_step = _within(math.log(max(target / start_norm, 1.0)) / growth, steps)
     if isinstance(flow, str):
         return Prediction(None, earliest_step, None, earliest, None, norms, None, reason=flow)
     own = flow.time_of(fall)
-    if factor is None or own is None:
-        own_step = _step(own, steps, times)
-    else:
-        own_step = _within(flow.adaptive_steps(own, factor), steps)
+    clock = times if factor is None else flow.adaptive_times(steps, factor)
     return Prediction(
-        own_step,
+        _own_step(own, flow, factor, steps, times),
         earliest_step,
         own,
         earliest,
-        tuple(float(value) for value in flow.norms_at(times)),
+        tuple(float(value) for value in flow.norms_at(clock)),
         norms,
         flow.speed,
     )
@@ -115,6 +112,15 @@ def time_to_norm(speed: float, depth: int, start_norm: float, end_norm: float) -
     rate = power * speed * float(depth) ** (1.0 - depth / 2.0)
     with np.errstate(over="ignore"):
         return float((np.float64(end_norm) ** power - np.float64(start_norm) ** power) / rate)
+
+
+def _own_step(
+    time: float | None, flow: Flow, factor: float | None, steps: Array, times: Array
+) -> float | None:
+    """The step at which the flow has come to `time`; None beyond the run."""
+    if factor is None or time is None:
+        return _step(time, steps, times)
+    return _within(flow.adaptive_steps(time, factor), steps)
 
 
 def _within(step: float, steps: Array) -> float | None:

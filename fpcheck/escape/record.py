@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +36,14 @@ class Recorder:
 
 
 def record_run(
-    run: Run, problem: Problem, rng: np.random.Generator, threads: int, monitor: Monitor
+    run: Run,
+    problem: Problem,
+    rng: np.random.Generator,
+    threads: int,
+    monitor: Monitor,
+    dated: Sequence[int] = (),
 ) -> tuple[StepRecord, ...]:
-    """The records of the steps that `schedule` chooses.
+    """The records of the steps that `schedule` chooses, and of the `dated` ones.
 
     In full batch a step's own numbers; for mini-batches loss, accuracy, gradient and output
     variance are taken again, on all rows.
@@ -50,16 +56,16 @@ def record_run(
     def record(step: int) -> StepRecord:
         return _record(recorder, step)
 
-    return tuple(in_order(record, schedule(run), threads, monitor, "records of the probe"))
+    return tuple(in_order(record, schedule(run, dated), threads, monitor, "records of the probe"))
 
 
-def schedule(run: Run) -> list[int]:
+def schedule(run: Run, dated: Sequence[int] = ()) -> list[int]:
     """The steps that are recorded, in order: those of `run.kept` nearest to the wanted ones."""
     kept = np.array(sorted(run.kept))
     if not len(kept):
         return []
     last = int(kept[-1])
-    wanted = [*range(min(EVERY_STEP, last) + 1), *np.linspace(0, last, EVENLY + 1)]
+    wanted = [*range(min(EVERY_STEP, last) + 1), *np.linspace(0, last, EVENLY + 1), *dated]
     if run.full_batch and last > EVERY_STEP:
         change = np.abs(np.diff(np.log(np.maximum(run.loss[: last + 1], 1e-300))))
         way = np.concatenate([[0.0], np.cumsum(change)])

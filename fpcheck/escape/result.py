@@ -74,6 +74,19 @@ class LowRankLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondRun:
+    """What Adam makes of a start at which the first run did not; fields as the section's."""
+
+    optimiser: str
+    learning_rate: float
+    answer: Answer
+    reason: str
+    fall: float
+    escaped_at: int | None
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Law:
     """sigma1 / sigma2 as depth^exponent and `rest` as depth^rest_exponent, by least squares.
 
@@ -127,6 +140,7 @@ class EscapeResult:
     trainability: Answer
     trainability_reason: str
     fall: float
+    second_run: SecondRun | Skipped
     plateau: Stretch | None
     escaped_at: int | None
     escaped_time: float | None

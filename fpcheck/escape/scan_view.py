@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Axis, Column, Item, Mark, Note, Picture, Region, Table
+from fpcheck.escape.wording import sentence
 
 NOT_ASKED = "not asked"
 # A word that fits a narrow column, by kind, in the order of the legend.
@@ -21,7 +22,7 @@ MEANINGS = {
     "ordinary": "the loss falls and the weights move",
     "saddle-to-saddle": "a plateau, then an escape of low rank",
     "lazy": "the loss falls, weights and tangent kernel hardly move",
-    "never starts": "the loss does not fall",
+    "never starts": "the loss does not fall in these steps",
     "diverges": "the loss blows up",
 }
 COLUMNS, ROWS = 72, 36
@@ -48,7 +49,7 @@ def scan_items(section: Section) -> Iterator[Item]:
     yield Table("Initialisation scale and depth", columns, rows, caption)
     seen = {cell["kind"] for cells in scan["cells"] for cell in cells}
     words = [f"{WORDS[kind]}: {MEANINGS[kind]}" for kind in WORDS if kind in seen]
-    yield Note(f"{'; '.join(words)}.".capitalize())
+    yield Note(sentence("; ".join(words)))
 
 
 def scan_picture(scan: Section) -> Picture:
@@ -71,7 +72,7 @@ def scan_picture(scan: Section) -> Picture:
         y=y,
         marks=tuple(Mark("", s, d) for s in scales for d in depths),
         shades=tuple(tuple(_shade(cells[j][i]["loss_ratio"]) for i in across) for j in down),
-        shading="less of the loss is left",
+        shading="Darker: less of the loss is left.",
         caption=f"One draw a point, times {scan['law']}; {scan['steps']} steps on "
         f"{scan['rows']} rows. Around a point its colour.",
     )

@@ -17,8 +17,14 @@ def decide(
     dead: bool,
     rate: float,
     steps: int,
+    adaptive: bool,
+    waits: bool,
 ) -> Verdict:
-    """The verdict by stated rules, the gravest first."""
+    """The verdict by stated rules, the gravest first.
+
+    adaptive: whether the rate already grows as the weights shrink. waits: whether Adam starts
+    where this run stood still.
+    """
     if found.answer == "diverges":
         return Verdict("diverges", found.reason, _slower(rate))
     if dead:
@@ -26,11 +32,17 @@ def decide(
     if found.answer == "does not start":
         if events.plateau is None:
             return Verdict("does not start", found.reason, RESCALE)
-        more = f"--probe-steps {10 * steps} or --optimiser norm-adaptive tells whether it is left"
+        other = "a larger --lr" if adaptive else "--optimiser norm-adaptive"
+        more = f"--probe-steps {10 * steps} or {other} tells whether it is left"
         reason = f"{found.reason}: it does not leave the plateau"
         return Verdict("does not start", reason, f"{more}; or {RESCALE}")
+    if waits:
+        more = f"--optimiser adam, or larger initial weights; --probe-steps {10 * steps} tells how"
+        return Verdict("waits on a plateau", found.reason, f"{more} long it waits")
     if events.escaped_at is not None:
-        return Verdict("leaves a plateau", _escape_words(events, low_rank), _after(events))
+        return Verdict(
+            "leaves a plateau", _escape_words(events, low_rank), _after(events, adaptive)
+        )
     if found.answer == "trains":
         return Verdict("trains at once", found.reason, "nothing: no plateau stands in the way")
     return Verdict(
@@ -52,6 +64,8 @@ def _escape_words(events: Events, low_rank: tuple[LowRankLayer, ...]) -> str:
     if not thin:
         return f"{words}; in no layer does one direction hold most of the change"
     names = ", ".join(f"'{one.name}'" for one in thin)
+    if len(thin) == len(low_rank) > 2:
+        names = f"all {len(thin)} layers"
     words = f"{words}; one direction holds most of the change in {names}"
     best = max(thin, key=lambda one: one.ratio or 0.0)
     if best.ratio is None:
@@ -59,10 +73,11 @@ def _escape_words(events: Events, low_rank: tuple[LowRankLayer, ...]) -> str:
     return f"{words} (sigma_1/sigma_2 up to {best.ratio:.3g}, in '{best.name}')"
 
 
-def _after(events: Events) -> str:
+def _after(events: Events, adaptive: bool) -> str:
     if events.next_saddle is not None:
         return (
             f"expect further plateaus (the next one from step {events.next_saddle['from']}); "
             "larger initial weights shorten them"
         )
-    return "larger initial weights or --optimiser norm-adaptive shorten the plateau"
+    other = "a larger --lr" if adaptive else "--optimiser norm-adaptive"
+    return f"larger initial weights or {other} shorten the plateau"

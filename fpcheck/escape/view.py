@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
@@ -20,7 +20,7 @@ from fpcheck.escape.wording import (
 )
 
 TITLE = "Escape"
-SHOWN_STEPS = 8  # in the timeline; the report holds more
+EVENLY = 5  # spaced steps in the timeline, beside the dated ones; the report holds more
 SHOWN_LAYERS = 6  # with a column of their own in it
 EVENT_COLUMNS = (
     Column("event", "left"),
@@ -43,6 +43,7 @@ def _items(section: Section, findings: tuple[Finding, ...]) -> Iterator[Item]:
     if verdict.get("next_step"):
         yield Note(f"Next: {sentence(str(verdict['next_step']))}")
     yield Table("What happened", EVENT_COLUMNS, _events(section, findings))
+    yield from _second(section.get("second_run") or {})
     yield _timeline(section)
     yield from low_rank_items(section, findings)
     yield from direction_items(section, findings)
@@ -55,7 +56,7 @@ def _caption(section: Section) -> str:
     return (
         f"{counted(section['steps_made'], 'step')} of {OPTIMISERS[section['optimiser']]} on "
         f"{batch} of {counted(section['rows'], 'row')}, {section['loss_name']}; learning rate "
-        f"{section['learning_rate']:.3g} ({section['learning_rate_rule']})"
+        f"{str(section['learning_rate_rule']).removeprefix(section['optimiser']).lstrip(', ')}"
     )
 
 
@@ -89,6 +90,17 @@ def _events(section: Section, findings: tuple[Finding, ...]) -> tuple[tuple[str,
     return tuple(rows)
 
 
+def _second(run: Section) -> Iterator[Item]:
+    """What a second run of another kind made of the start, where there was one."""
+    if not run or "skipped" in run:
+        return
+    name = OPTIMISERS.get(run["optimiser"], run["optimiser"])
+    words = f"A second run, by {name} at the rate {run['learning_rate']:g}: {run['answer']}"
+    if run["escaped_at"] is not None:
+        words += f", leaving the plateau at step {run['escaped_at']}"
+    yield Note(f"{words}. {sentence(str(run['reason']))}")
+
+
 def _escape_words(section: Section) -> str:
     words = f"loss {_loss_at(section, section['escaped_at'])}"
     if section["norm_growth"] is not None:
@@ -105,14 +117,14 @@ def _escape_mark(findings: tuple[Finding, ...]) -> str:
 
 
 def _loss_at(section: Section, step: int) -> str:
-    nearest = min(section["steps"], key=lambda one: abs(one["step"] - step), default=None)
-    return "-" if nearest is None else figure(nearest["loss"], 4)
+    return figure(_nearest(section["steps"], step)["loss"], 4) if section["steps"] else "-"
 
 
 def _timeline(section: Section) -> Table:
     """Loss, norm and sigma_1/sigma_2 by layer at a few steps, the dated ones among them."""
     steps = _chosen(section)
     names = [layer["name"] for layer in section["steps"][0]["layers"]] if steps else []
+    dates = _dates(section)
     places = _spread(len(names), SHOWN_LAYERS)
     accuracy = any(one["accuracy"] is not None for one in steps)
     columns = [Column("step"), Column("loss")]
@@ -120,31 +132,63 @@ def _timeline(section: Section) -> Table:
     columns += [Column("|weights|"), Column("|gradient|", priority=3)]
     # The last layers tell most: they stay longest where there is little room.
     columns += [Column(names[i], priority=4 + len(names) - i) for i in places]
+    columns += [Column("event", "left")]
     rows = []
     for one in steps:
         cells = [str(one["step"]), figure(one["loss"], 4)]
         cells += [share_text(one["accuracy"])] * accuracy
         cells += [figure(one["parameter_norm"], 4), figure(one["gradient_norm"])]
         cells += [figure(one["layers"][i]["ratio"]) for i in places]
+        cells += [dates.get(one["step"], "")]
         rows.append(tuple(cells))
     caption = "by layer: sigma_1/sigma_2 of its weights"
+    if section["escaped_at"] is not None:
+        caption += "; peak: the largest of them behind the escape"
     if len(places) < len(names):
         caption += f", of {len(places)} of {len(names)} layers; the report holds the rest"
     return Table("Timeline", tuple(columns), tuple(rows), caption)
 
 
 def _chosen(section: Section) -> list[Section]:
-    """About SHOWN_STEPS of the records: evenly, and those nearest to the dated steps."""
+    """The records of the dated steps, and some evenly spaced ones that are not close to them."""
     steps = section["steps"]
     if not steps:
         return []
+    dates = _dates(section)
     last = steps[-1]["step"]
-    wanted = [last * i / (SHOWN_STEPS - 3) for i in range(SHOWN_STEPS - 2)]
-    wanted += [section["escaped_at"]] if section["escaped_at"] is not None else []
-    for part in (section["plateau"], section["next_saddle"]):
-        wanted += [part["from"]] if part is not None else []
-    places = {min(range(len(steps)), key=lambda i: abs(steps[i]["step"] - step)) for step in wanted}
-    return [steps[place] for place in sorted(places)]
+    apart = 0.4 * last / EVENLY
+    wanted = list(dates)
+    for step in (last * i / EVENLY for i in range(1, EVENLY)):
+        if all(abs(step - date) >= apart for date in dates):
+            wanted.append(_nearest(steps, step)["step"])
+    return [one for one in steps if one["step"] in wanted]
+
+
+def _dates(section: Section) -> dict[int, str]:
+    """What the recorded steps nearest to the dated ones are, by step."""
+    steps = section["steps"]
+    if not steps:
+        return {}
+    dates = {steps[-1]["step"]: "end", steps[0]["step"]: "start"}
+    if section["escaped_at"] is not None:
+        behind = [one for one in steps if one["step"] >= section["escaped_at"]]
+        dates[max(behind or steps, key=_leading)["step"]] = "peak"
+    if section["next_saddle"] is not None:
+        dates[_nearest(steps, section["next_saddle"]["from"])["step"]] = "saddle"
+    if section["escaped_at"] is not None:
+        dates[_nearest(steps, section["escaped_at"])["step"]] = "escape"
+    if section["diverged_at"] is not None:
+        dates[_nearest(steps, section["diverged_at"])["step"]] = "divergence"
+    return dates
+
+
+def _leading(one: Section) -> float:
+    """The largest sigma_1/sigma_2 of a record."""
+    return max((layer["ratio"] or 0.0 for layer in one["layers"]), default=0.0)
+
+
+def _nearest(steps: Sequence[Section], step: float) -> Section:
+    return min(steps, key=lambda one: abs(one["step"] - step))
 
 
 def _spread(count: int, most: int) -> list[int]:
