@@ -96,15 +96,17 @@ def _thin(direction: Section) -> bool:
 
 
 def _speed(direction: Section) -> str:
+    others = direction["agreeing"] - 1
+    close = "no other" if others < 1 else "1 other" if others == 1 else f"{others} others"
     words = (
         f"speed {direction['speed']:.4g} at least ({direction['status']}: best of "
-        f"{direction['starts']} ascents, {direction['agreeing']} agree)"
+        f"{direction['starts']} ascents, {close} within 2% of it)"
     )
     one = direction.get("rank_one_speed")
     if one is not None and direction["speed"] > 0.0 and not _thin(direction):
         gain = one / direction["speed"]
-        close = gain >= 1.0 - CLOSE
-        words += "; rank one is as fast" if close else f"; rank one reaches {gain:.1%} of it"
+        same = gain >= 1.0 - CLOSE
+        words += "; rank one is as fast" if same else f"; rank one reaches {gain:.1%} of it"
     return words
 
 

@@ -81,7 +81,10 @@ def _events(section: Section, findings: tuple[Finding, ...]) -> tuple[tuple[str,
         rows.append(
             ("divergence", str(section["diverged_at"]), words, finding_mark(findings, "FP502"))
         )
-    end = f"loss {figure(section['end_loss'], 4)}, best {figure(section['best_loss'], 4)}"
+    last = "not finite"
+    if section["end_loss"] is not None:  # the median over the last steps; here the last one's own
+        last = _loss_at(section, section["steps_made"])
+    end = f"loss {last}, best {figure(section['best_loss'], 4)}"
     moved = section["moved"]
     if moved is not None:
         end += f"; weights moved by {moved:.3g} of their norm"
