@@ -35,10 +35,6 @@ CASES = {
         *("--label-rows", "8", "--label-shuffles", "2"),
     ],
     "digits_small_init.toml": [
-        *("--data", str(SAMPLES / "digits.npz"), "-Q", "escape", "--probe-steps", "150"),
-        *("--optimiser", "norm-adaptive", "--lr", "700"),
-    ],
-    "digits_small_init.toml": [
         *(*DIGITS, "-Q", "escape", "--optimiser", "norm-adaptive"),
         *("--lr", "700", "--probe-steps", "150"),
     ],

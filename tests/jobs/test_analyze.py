@@ -55,7 +55,6 @@ SAMPLE_RUNS = {
     "signals_conv.toml": {"data": SAMPLES / "signals.npz"},
     "planted.toml": {"data": SAMPLES / "teacher.npz"},
     "digits_small_init.toml": {"data": DIGITS},
-    "digits_small_init.toml": {"data": DIGITS},
 }
 
 
