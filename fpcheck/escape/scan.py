@@ -72,6 +72,8 @@ def scan(
         rows = np.sort(rng.choice(len(rows), ROWS, replace=False))
     problem = replace(problem, inputs=problem.inputs[rows], targets=problem.targets[rows])
     steps = min(STEPS, settings.probe_steps)
+    # A rate that suits one scale blows up or stands still at another: every cell chooses its own.
+    settings = replace(settings, probe_rate=0.0)
     seeds = dict(zip(depths, rng.integers(0, 2**63, len(depths)).tolist(), strict=True))
 
     def cell(place: tuple[int, float]) -> Cell:

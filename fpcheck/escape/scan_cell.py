@@ -103,8 +103,7 @@ def measure_cell(
     problem: Problem, settings: Settings, steps: int, rng: np.random.Generator, monitor: Monitor
 ) -> Cell:
     """What becomes of the problem's network in so many full-batch steps."""
-    # A rate that suits one scale blows up or stands still at another: every cell chooses its own.
-    settings = replace(settings, probe_steps=steps, probe_batch=0, probe_rate=0.0)
+    settings = replace(settings, probe_steps=steps, probe_batch=0)
     recipe = choose_rate(problem, settings, rng, monitor).recipe
     losses: list[float] = []
     kept: list[Step] = []

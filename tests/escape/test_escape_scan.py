@@ -132,12 +132,12 @@ def test_the_tangent_kernel_is_the_parameters_gradients_product(biases):
     )
 
 
-def small_scan(threads=1, laws=None, function="relu"):
+def small_scan(threads=1, laws=None, function="relu", rate=0.0):
     rng = np.random.default_rng(5)
     network = drawn((8, 12, 12, 1), 1.0, rng, function)
     return scan(
         rank_one_problem(network, rng, rows=200),
-        replace(SETTINGS, threads=threads, probe_steps=60),
+        replace(SETTINGS, threads=threads, probe_steps=60, probe_rate=rate),
         np.random.default_rng(6),
         Monitor(),
         laws=laws,
@@ -205,3 +205,7 @@ def test_a_stop_flag_ends_the_scan():
     problem = rank_one_problem(two_layers(1.0), rng)
     with pytest.raises(KeyboardInterrupt):
         scan(problem, SETTINGS, rng, monitor, scales=(1.0,), depths=(1,))
+
+
+def test_no_cell_takes_the_probe_s_rate():
+    assert small_scan(rate=1e9) == small_scan()
