@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from fpcheck.network.training import CROSS_ENTROPY, MEAN_SQUARED_ERROR, logits, 
 Array = NDArray[np.float64]
 
 # Rows of the probe: more would slow every step and tell little of its first ones.
+INPUT_ROW = "the input row itself"  # the target of a self-map without others
 MAX_ROWS = 2000
 
 
@@ -60,10 +61,14 @@ def pose_problem(
     """
     skeleton = network.skeleton
     data = fit_to(data, skeleton.input_shape)
+    notes = list(data.notes)
+    if _gives_back(data, network, self_map):
+        data = replace(data, targets=None, task=None, classes=())
+        notes.append("the targets do not fit the outputs: trained to give its input back instead")
     if why := _obstacle(data, network, self_map):
         return why
     chosen = choose_rows(data, most, rng)
-    inputs, notes = data.inputs[chosen], list(data.notes)
+    inputs = data.inputs[chosen]
     if len(chosen) < data.rows:
         how = ", each class in its share" if data.task == "classification" else ""
         notes.append(f"{len(chosen)} of {data.rows} rows, drawn without replacement{how}")
@@ -74,7 +79,7 @@ def pose_problem(
             _entropy(labels), f"{len(data.classes)} classes", chosen, tuple(notes),
         )  # fmt: skip
     if data.targets is None:
-        targets, target = inputs.reshape(len(inputs), -1), "the input row itself"
+        targets, target = inputs.reshape(len(inputs), -1), INPUT_ROW
     else:
         raw = data.targets[chosen].astype(np.float64).reshape(len(chosen), -1)
         targets, note = _scaled(network, inputs, raw, trained=trained)
@@ -115,6 +120,23 @@ def accuracy(outputs: Array, labels: NDArray[np.int64]) -> float:
     return float(np.mean(found == labels))
 
 
+def _gives_back(data: Data, network: Network, self_map: bool | None) -> bool:
+    """Whether the network is a self-map whose outputs are not the targets' but its input's."""
+    if data.targets is None or not network.skeleton.self_map or self_map is False:
+        return False
+    width, wanted = network.program.output_size, _wanted(data)
+    by_sign = data.task == "classification" and (width, wanted) == (1, 2)
+    return wanted != width and not by_sign
+
+
+def _wanted(data: Data) -> int:
+    """Outputs that the targets ask for."""
+    assert data.targets is not None
+    if data.task == "classification":
+        return len(data.classes)
+    return int(np.prod(data.targets.shape[1:]))
+
+
 def _obstacle(data: Data, network: Network, self_map: bool | None) -> str:
     """Why the network cannot be trained on the data, "" where it can."""
     skeleton, width = network.skeleton, network.program.output_size
@@ -129,11 +151,11 @@ def _obstacle(data: Data, network: Network, self_map: bool | None) -> str:
     elif data.task == "classification":
         if len(np.unique(data.targets)) < 2:
             return f"all targets of {data.name} are of one class: nothing can be told apart"
-        wanted, words = len(data.classes), "classes"
+        wanted, words = _wanted(data), "classes"
         if wanted == 2 and width == 1:
             return ""
     else:
-        wanted, words = data.targets.reshape(data.rows, -1).shape[1], "numbers"
+        wanted, words = _wanted(data), "numbers"
     return "" if wanted == width else f"the network has {width} outputs for {wanted} {words}"
 
 

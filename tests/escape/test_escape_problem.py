@@ -59,6 +59,20 @@ def test_a_self_map_without_targets_learns_its_input():
     assert "no targets" in pose_problem(mlp((6, 4, 3)), data, rng())
 
 
+def test_a_self_map_that_the_targets_do_not_fit_learns_its_input():
+    data = classes(width=6, count=3)
+    problem = pose_problem(mlp((6, 4, 6)), data, np.random.default_rng(0))
+    assert problem.target == "the input row itself"
+    assert problem.classes == 0
+    np.testing.assert_array_equal(problem.targets, data.inputs)
+    assert any("do not fit the outputs" in note for note in problem.notes)
+    # What is no self-map, or is not to be taken as one, is not asked for it.
+    refused = pose_problem(mlp((6, 4, 6)), data, np.random.default_rng(0), self_map=False)
+    assert refused == "the network has 6 outputs for 3 classes"
+    other = pose_problem(mlp((6, 4, 5)), data, np.random.default_rng(0))
+    assert other == "the network has 5 outputs for 3 classes"
+
+
 def test_trained_weights_keep_the_targets_own_unit():
     data = numbers()
     inputs = np.column_stack([data.inputs, np.ones(120)])

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from fpcheck.core.settings import Settings
 from fpcheck.core.streams import random_stream
+from fpcheck.escape.problem import INPUT_ROW, choose_rows, pose_problem
 from fpcheck.escape.problem import Problem as Learnt
-from fpcheck.escape.problem import choose_rows, pose_problem
 from fpcheck.network.data import Data, Task, fit_to, load_data
 from fpcheck.network.inputs import InputLaw, draw_inputs
 from fpcheck.network.network import Network
@@ -126,7 +126,8 @@ def _scored(network: Network, data: Data | None, settings: Settings) -> Scored |
         return posed
     if posed.loss == CROSS_ENTROPY:
         return Scored(posed.inputs, posed.targets, posed.loss, posed.constant_loss)
-    raw = data.inputs if data.targets is None else data.targets
+    given = None if posed.target == INPUT_ROW else data.targets
+    raw = data.inputs if given is None else given
     targets = raw[posed.chosen].astype(np.float64).reshape(len(posed.chosen), -1)
     return Scored(posed.inputs, targets, posed.loss, float(np.mean(targets.var(axis=0))))
 
