@@ -109,7 +109,7 @@ def trace(
             "--format",
             "-f",
             metavar="FORMAT",
-            help="terminal (default), json or html; png, svg of the first figure.",
+            help="terminal (default) or json; html, png and svg go to a file: -o html=FILE.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fpcheck.core.settings import Settings
     from fpcheck.report.report import Report
 
+WRITING = 0.1  # share of the time that may go into keeping what is measured
 EXAMPLE = "fpcheck trace FOLDER, or fpcheck trace step_*.pt"
 
 
@@ -98,24 +100,43 @@ def traced(
 
     try:
         return watched(work)
-    except KeyboardInterrupt:
-        say(keeper.said())
+    except BaseException as error:  # Ctrl-C is none of the exceptions
+        keeper.write()
+        if isinstance(error, KeyboardInterrupt):
+            say(keeper.said())
         raise
 
 
 class _Keeper:
-    """Writes what is measured to the file of the finished trace, whole at every moment."""
+    """Writes what is measured to the file of the finished trace, whole at every moment.
+
+    A long run's file takes long to write: it waits until that takes but WRITING of the time.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._count = 0
+        self._waiting: Section | None = None
+        self._due = 0.0
 
     def keep(self, document: Section) -> None:
+        """Take in the trace so far, and write it if that is due."""
+        self._waiting = document
+        if time.monotonic() >= self._due:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was taken in and is not in the file yet."""
         from fpcheck.report.document import write_json
 
-        if self.path is not None:
-            write_whole(self.path, write_json(document))
-            self._count = len(document["checkpoints"])
+        document, self._waiting = self._waiting, None
+        if self.path is None or document is None:
+            return
+        start = time.monotonic()
+        write_whole(self.path, write_json(document))
+        self._count = len(document["checkpoints"])
+        now = time.monotonic()
+        self._due = now + (now - start) / WRITING
 
     def said(self) -> str:
         """What is to be said of it at Ctrl-C."""

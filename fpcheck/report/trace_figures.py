@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Axis, Curve, Mark, Picture, Region
@@ -11,6 +12,7 @@ from fpcheck.report.trace_timeline import chosen
 from fpcheck.report.trace_wording import METRICS, at, known, metric_of, place, trend
 
 MOST_TRACKS = 12  # lines that a figure of fixed points can tell apart
+MOST_NAMED = 6  # events in it that are named
 
 
 def figures(document: Section) -> Iterator[Picture]:
@@ -114,6 +116,8 @@ def radius_figure(document: Section) -> Picture | None:
             if last is not None and event["kind"] != "born":
                 gained = event["kind"] == "gained stability"
                 marks.append(Mark(str(event["kind"]), x[last], radii[last] or 0.0, stable=gained))
+    if len(marks) > MOST_NAMED:  # names would lie on one another; the table has them
+        marks = [replace(mark, name="") for mark in marks]
     left = f" The first {len(shown)} of {len(tracks)}." if len(shown) < len(tracks) else ""
     return drawn(
         document, "Fixed points", lines, "spectral radius of the Jacobian", marks=marks,

@@ -59,7 +59,7 @@ def events(document: Section, index: int) -> list[str]:
     """What is to be said of a checkpoint in a word or two."""
     one, loss = document["checkpoints"][index], trend(document, "loss")
     words = []
-    if any(layer["nonfinite"] for layer in one["layers"]):
+    if one["parameter_norm"] is None or any(layer["nonfinite"] for layer in one["layers"]):
         words.append("not finite")
     if loss.get("escape") == index:
         words.append("escape")

@@ -94,6 +94,13 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(command):
     assert len(json.loads(Path("t.json").read_text())["checkpoints"]) == 7
 
 
+def test_an_error_on_the_way_keeps_what_was_measured_too(command):
+    command.error, command.measured = ModelFileError("gone", where="b.npz", hint="look"), 5
+    code, _, _ = command("trace", "run", "-o", "json=t.json")
+    assert code == 2
+    assert len(json.loads(Path("t.json").read_text())["checkpoints"]) == 5
+
+
 def test_ctrl_c_without_a_file_says_that_nothing_was_kept(command):
     command.error = KeyboardInterrupt()
     code, _, err = command("trace", "run")

@@ -6,12 +6,13 @@ import itertools
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
 
-from fpcheck.core.errors import ModelFileError, UnsupportedOperationError, UsageError
+from fpcheck.core.errors import FpcheckError, ModelFileError, UnsupportedOperationError, UsageError
 from fpcheck.jobs.trace import trace
 from fpcheck.jobs.trace.order import in_order, natural, step_in_name, steps_in
 
@@ -150,3 +151,57 @@ def test_attractors_are_only_of_self_maps(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", **weights(0))
     with pytest.raises(UsageError, match="self-map"):
         trace(tmp_path, activation="relu", attractors=True)
+
+
+def test_the_step_of_a_name_is_not_the_loss_in_it() -> None:
+    assert step_in_name(Path("epoch=3-val_loss=0.45.ckpt")) == 3
+    assert step_in_name(Path("iter_0000500_lr0.1.pt")) == 500
+    assert step_in_name(Path("step=1000-epoch=2.pt")) == 1000
+
+
+def test_a_step_that_is_the_same_in_all_files_orders_nothing(tmp_path: Path) -> None:
+    for number in (100, 9, 10):
+        saved_torch(tmp_path / f"s{number}.pt", number, epoch=0)
+    found = in_order(sorted(tmp_path.iterdir()), by_hand=False)
+    assert (found.steps, found.order) == ((9, 10, 100), "step in the name")
+    alike = [tmp_path / "best.pt", tmp_path / "last.pt"]
+    for path in alike:
+        saved_torch(path, 1, step=7)
+    assert in_order(alike, by_hand=True).steps == (7, 7)
+
+
+def test_a_slip_in_a_flag_leaves_no_file_out(tmp_path: Path) -> None:
+    for step in (1, 2):
+        np.savez(tmp_path / f"step_{step}.npz", **weights(step))
+    with pytest.raises(FpcheckError, match="unknown activation 'rleu'"):
+        trace(tmp_path, activation="rleu")
+
+
+def test_a_file_without_a_network_says_why_it_has_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "step_1.npz", **weights(1))
+    with h5py.File(tmp_path / "step_2.h5", "w") as file:
+        for name, tensor in weights(2).items():
+            file[name] = tensor
+    (left,) = trace(tmp_path, activation="relu")["run"]["skipped"]
+    assert left["name"] == "step_2.h5"
+    assert "no model's configuration" in left["reason"]
+    assert "--spec" in left["hint"]
+
+
+def test_layers_are_called_as_in_the_first_checkpoint(tmp_path: Path) -> None:
+    np.savez(tmp_path / "step_1.npz", **weights(1))
+    renamed = {name.replace("fc", "dense"): one for name, one in weights(2).items()}
+    save_file(renamed, tmp_path / "step_2.safetensors")
+    first, second = trace(tmp_path, activation="relu")["checkpoints"]
+    for part in (lambda one: one["layers"], lambda one: one["signal"]["layers"]):
+        assert [one["name"] for one in part(second)] == [one["name"] for one in part(first)]
+
+
+def test_recurrent_cells_are_said_not_to_be_run(tmp_path: Path) -> None:
+    for step in (1, 2):
+        torch.manual_seed(step)
+        torch.save(torch.nn.GRU(3, 4).state_dict(), tmp_path / f"step_{step}.pt")
+    document = trace(tmp_path)
+    assert len(document["checkpoints"][1]["layers"]) == 2
+    assert "not run here" in document["checkpoints"][1]["signal"]["skipped"]
+    assert "not run here" in document["tracks"]["skipped"]

@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -255,3 +256,49 @@ def test_only_the_run_from_small_weights_escapes_along_one_direction(
     assert dominant["clearest"] == document["run"]["layers"][-1]["name"]
     assert document["trends"]["loss"]["escape"] <= dominant["checkpoint"]
     assert document["verdict"] == "warn"
+
+
+DAMAGES = {
+    "settings": lambda one: one.update(settings=None),
+    "an entry": lambda one: one["checkpoints"].__setitem__(0, 1),
+    "a hash": lambda one: one["checkpoints"][0].update(sha256=[1]),
+    "a layer": lambda one: one["checkpoints"][0]["layers"][0].update(singular_values="x"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_trace_is_not_resumed(run: Path, document: dict, damage: Callable) -> None:
+    broken = copy.deepcopy(document)
+    damage(broken)
+    with pytest.raises(UsageError, match="damaged"):
+        trace(run, activation="tanh", data=run.parent / "clouds.npz", resume=broken)
+
+
+def test_an_entry_of_another_shape_is_measured_again(run: Path, document: dict) -> None:
+    broken = copy.deepcopy(document)
+    broken["checkpoints"][1]["layers"].pop()
+    resumed = trace(run, activation="tanh", data=run.parent / "clouds.npz", resume=broken)
+    assert json.dumps(resumed) == json.dumps(document)
+
+
+def test_another_version_of_the_program_resumes_nothing(run: Path, document: dict) -> None:
+    older = {**document, "fpcheck": "0.0.1"}
+    resumed = trace(run, activation="tanh", data=run.parent / "clouds.npz", resume=older)
+    assert "other fpcheck" in resumed["run"]["notes"][-1]
+
+
+def test_large_weights_are_not_taken_for_infinite_ones(tmp_path: Path) -> None:
+    np.savez(tmp_path / "step_1.npz", **{"fc.weight": np.full((3, 4), 1e200)})
+    document = trace(tmp_path)
+    assert document["checkpoints"][0]["parameter_norm"] == pytest.approx(1e200 * math.sqrt(12.0))
+    assert [one["outcome"] for one in document["findings"] if one["code"] == "FP511"] == ["pass"]
+
+
+def test_two_checkpoints_alike_are_no_plateau(document: dict) -> None:
+    entries = []
+    for at, loss in enumerate((1.10, 1.09, 0.9, 0.6, 0.4, 0.3, 0.25, 0.2, 0.17, 0.15, 0.13, 0.12)):
+        entries.append(copy.deepcopy(document["checkpoints"][0]) | {"loss": loss, "step": 10 * at})
+    assert trends(entries, 1.1)["loss"]["plateau"] is None
+    flat = copy.deepcopy(entries[0]) | {"step": -10}
+    told = trends([flat, *entries], 1.1)["loss"]
+    assert (told["plateau"], told["escape"]) == ([0, 2], 3)

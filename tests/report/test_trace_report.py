@@ -15,7 +15,7 @@ from fpcheck.report.pictures.ticks import ticks
 from fpcheck.report.schema import TRACE, violations
 from fpcheck.report.style import Style
 from fpcheck.report.trace_axes import across
-from fpcheck.report.trace_figures import figures, loss_figure, ratio_figure, spectra
+from fpcheck.report.trace_figures import figures, loss_figure, radius_figure, ratio_figure, spectra
 from fpcheck.report.trace_page import write_trace_page
 from fpcheck.report.trace_terminal import write_trace
 from fpcheck.report.trace_timeline import LONGEST, chosen, timeline
@@ -219,3 +219,14 @@ def test_the_page_says_what_the_terminal_says():
     for words in ("leaves its plateau", "vanished with T3", "FP503", "step_0900.pt", "heavier"):
         assert words in page
     assert page.count("<svg") == 14
+
+
+def test_many_events_of_fixed_points_are_marked_without_names():
+    document = made_up_trace(20)
+    few = radius_figure(document)
+    assert few is not None
+    assert "vanished" in {mark.name for mark in few.marks}
+    document["tracks"] = [copy.deepcopy(document["tracks"][1]) for _ in range(9)]
+    many = radius_figure(document)
+    assert many is not None
+    assert [mark.name for mark in many.marks] == [""] * 9

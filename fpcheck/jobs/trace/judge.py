@@ -112,16 +112,19 @@ def _finite(document: Section) -> Finding:
         for layer in one["layers"]
         if layer["nonfinite"]
     ]
-    others = [one["name"] for one in document["checkpoints"] if one["parameter_norm"] is None]
-    if not bad and not others:
+    elsewhere = [one["name"] for one in document["checkpoints"] if one["parameter_norm"] is None]
+    if not bad and not elsewhere:
         return finding(
             "FP511", "pass", where="all checkpoints", message="every weight is finite",
             status="numerical", found=0.0,
         )  # fmt: skip
-    names = list(dict.fromkeys([*(name for name, _ in bad), *others]))
+    names = list(dict.fromkeys([*(name for name, _ in bad), *elsewhere]))
     count = sum(layer["nonfinite"] for _, layer in bad)
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    inside = f"'{bad[0][1]['name']}' and others, {count} entries" if bad else "a bias or norm"
+    places = list(dict.fromkeys(str(layer["name"]) for _, layer in bad))
+    others = " and others" if len(places) > 1 else ""
+    entries = "1 entry" if count == 1 else f"{count} entries"
+    inside = f"'{places[0]}'{others}, {entries}" if bad else "a bias or the shift of a norm"
     return finding(
         "FP511", "fail", where=names[0],
         message=f"{names[0]}{more}: weights that are NaN or Inf, in {inside}",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.core.streams import random_stream
 from fpcheck.escape.problem import accuracy
-from fpcheck.jobs.trace.read import Checkpoint
+from fpcheck.jobs.trace.read import Checkpoint, without_network
 from fpcheck.jobs.trace.rows import Readout, Rows, Scored
 from fpcheck.network.layers import layers
 from fpcheck.network.network import Network
@@ -51,7 +53,7 @@ def measure_one(one: Checkpoint, rows: Rows | str, settings: Settings, monitor: 
     if one.nonfinite:
         why = f"'{one.nonfinite}' holds NaN or Inf"
     if why or one.network is None or isinstance(rows, str):
-        skipped = {"skipped": why or f"{one.subject.no_network}: {one.subject.hint}"}
+        skipped = {"skipped": why or without_network(one)}
         return entry | {"signal": skipped, "attractors": skipped, "readout": skipped}
     with np.errstate(all="ignore"):  # a network that overflows is a finding, not a warning
         if isinstance(rows.scored, Scored):
@@ -67,10 +69,31 @@ def measure_one(one: Checkpoint, rows: Rows | str, settings: Settings, monitor: 
     return entry
 
 
+def named_as(entry: Mapping[str, Any], first: Checkpoint) -> dict[str, Any]:
+    """The entry with its layers called as in the run's first checkpoint: formats differ in names.
+
+    entry: as plain data, of the same architecture.
+    """
+    named = {"layers": [layer.name for layer in first.layers]}
+    if first.network is not None:
+        stack = [layer.name for layer in layers(first.network.skeleton)]
+        named |= {"signal": stack, "readout": stack}
+    out = dict(entry)
+    for key, names in named.items():
+        part = entry[key]
+        known = part if isinstance(part, list) else part.get("layers", [])
+        if len(known) == len(names):
+            called = [{**one, "name": name} for one, name in zip(known, names, strict=True)]
+            out[key] = called if isinstance(part, list) else {**part, "layers": called}
+    return out
+
+
 def _norm(vector: Array) -> float | None:
-    with np.errstate(over="ignore", invalid="ignore"):
-        norm = float(np.linalg.norm(vector))
-    return norm if math.isfinite(norm) else None
+    largest = float(np.abs(vector).max(initial=0.0))
+    if not 0.0 < largest < math.inf:
+        return 0.0 if largest == 0.0 else None
+    with np.errstate(over="ignore"):  # scaled, so that no square overflows or vanishes
+        return _finite(largest * float(np.linalg.norm(vector / largest)))
 
 
 def _layers(one: Checkpoint, settings: Settings, monitor: Monitor) -> list[Entry]:

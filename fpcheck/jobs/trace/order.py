@@ -19,6 +19,8 @@ from fpcheck.network.load.stored import Stored
 # first one that every file has counts.
 STEP_KEYS = ("step", "global_step", "iteration", "epoch")
 IN_FILE, IN_NAME, BY_NAME, AS_GIVEN = "step in the file", "step in the name", "name", "as given"
+# Behind these a name has its step; a last number may also be a loss: epoch=3-val_loss=0.45.
+NAMED = tuple(re.compile(rf"{word}[a-z]*[^0-9a-z]*(\d+)") for word in ("step", "iter", "epoch"))
 MOST_METADATA = 2**24  # bytes of a header that is read for a number in it
 SHARD = re.compile(r"-\d{5}-of-\d{5}\.")
 
@@ -73,26 +75,37 @@ def find_checkpoints(given: Sequence[str | Path]) -> tuple[list[Path], bool]:
 
 
 def in_order(paths: Sequence[Path], *, by_hand: bool) -> Ordered:
-    """The files by the step in them, else by the last number of their names, else by name.
+    """The files by the step in them, else by the number in their names, else by name.
+
+    A number that is the same in all of them orders nothing, and is passed over for one that does.
 
     by_hand: files without numbers stay as they were given. Files that cannot be read have no say.
     """
     inside = [steps_in(path) for path in paths]
     readable = [steps for steps in inside if steps is not None]
-    for key in STEP_KEYS:
-        if readable and all(key in steps for steps in readable):
-            steps = [None if one is None else one[key] for one in inside]
-            return _sorted(paths, _filled(paths, steps), IN_FILE)
+    shared = [key for key in STEP_KEYS if readable and all(key in steps for steps in readable)]
+    for key in shared:
+        if len(readable) == 1 or len({steps[key] for steps in readable}) > 1:
+            return _sorted(paths, _filled(paths, inside, key), IN_FILE)
     alike = len(paths) > 1 and len({path.name for path in paths}) == 1
     named = [step_in_name(path.resolve().parent if alike else path) for path in paths]
     if all(step is not None for step in named) and len(set(named)) > 1:
         return _sorted(paths, named, IN_NAME)
+    if shared:
+        return _sorted(paths, _filled(paths, inside, shared[0]), IN_FILE)
     if len(paths) == 1 and named[0] is not None:
         return Ordered(tuple(paths), (named[0],), IN_NAME)
     if by_hand:
         return Ordered(tuple(paths), (None,) * len(paths), AS_GIVEN)
     kept = sorted(paths, key=lambda path: natural(path.name))
     return Ordered(tuple(kept), (None,) * len(kept), BY_NAME)
+
+
+def run_name(given: Sequence[str | Path]) -> str:
+    """What the run is called: its folder, or the folder of its files."""
+    first = Path(given[0])
+    folder = first if first.is_dir() else first.parent
+    return folder.resolve().name or first.name
 
 
 def steps_in(path: Path) -> dict[str, int] | None:
@@ -110,13 +123,17 @@ def steps_in(path: Path) -> dict[str, int] | None:
 
 
 def step_in_name(path: Path) -> int | None:
-    """The last number of the name, without what its suffix has: 1000 of epoch=3-step=1000.ckpt."""
+    """The number behind `step`, `iter` or `epoch` in the name, else its last one; no suffix's.
+
+    1000 of epoch=3-step=1000.ckpt, 3 of epoch=3-val_loss=0.45.ckpt, 7 of model_7.weights.h5.
+    """
     name = path.name
     for suffix in (end for kind in FORMATS for end in kind.suffixes):
         if name.lower().endswith(suffix):
             name = name[: -len(suffix)]
             break
-    numbers = re.findall(r"\d+", name)
+    numbers = next((found for one in NAMED if (found := one.findall(name.lower()))), [])
+    numbers = numbers or re.findall(r"\d+", name)
     return int(numbers[-1]) if numbers and len(numbers[-1]) < 16 else None
 
 
@@ -172,11 +189,13 @@ def _whole_number(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _filled(paths: Sequence[Path], steps: Sequence[int | None]) -> list[int | None]:
+def _filled(
+    paths: Sequence[Path], inside: Sequence[Mapping[str, int] | None], key: str
+) -> list[int | None]:
     """The steps, with the number of its name for a file that cannot be read."""
     return [
-        step_in_name(path) if step is None else step
-        for path, step in zip(paths, steps, strict=True)
+        step_in_name(path) if steps is None else steps[key]
+        for path, steps in zip(paths, inside, strict=True)
     ]
 
 

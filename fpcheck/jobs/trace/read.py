@@ -106,11 +106,23 @@ def read_checkpoint(
     )  # fmt: skip
 
 
+def without_network(one: Checkpoint) -> str:
+    """Why the weights of a checkpoint are all that can be traced, and what gives the rest."""
+    if one.subject.cells:
+        return (
+            "recurrent cells are not run here: their weights are traced; "
+            "fpcheck analyze measures the attractors of each"
+        )
+    return f"{one.subject.no_network or 'no network can be built'}: {one.subject.hint}"
+
+
 def other_architecture(one: Checkpoint, first: Checkpoint) -> str:
     """How `one` differs from the run's architecture, "" where it does not.
 
     Names count for nothing, for formats have their own.
     """
+    if first.network is not None and one.network is None and one.subject.no_network:
+        return f"no network can be built: {one.subject.no_network}"
     own = [(layer.shape, layer.activation) for layer in one.layers]
     wanted = [(layer.shape, layer.activation) for layer in first.layers]
     if own == wanted and len(one.vector) == len(first.vector):

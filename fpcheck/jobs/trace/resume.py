@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fpcheck import __version__
 from fpcheck.core.errors import UsageError
+from fpcheck.report.schema import TRACE, violations
 
 SCHEMA = "fpcheck/trace/1"
 # What says how the numbers are judged, not what they are.
@@ -29,10 +31,11 @@ class Earlier:
 def read_earlier(
     resume: str | Path | Mapping[str, Any] | None, settings: Mapping[str, Any]
 ) -> Earlier:
-    """The earlier trace, empty where there is none or where it was made under other settings.
+    """The earlier trace, empty where there is none or where it was made under other settings
+    or by another fpcheck.
 
     Raises:
-        UsageError: the file is no trace.
+        UsageError: the file is no trace, or a damaged one.
     """
     if resume is None:
         return Earlier()
@@ -40,7 +43,14 @@ def read_earlier(
     if document.get("schema") != SCHEMA or not isinstance(document.get("checkpoints"), list):
         name = "the earlier trace" if isinstance(resume, Mapping) else Path(resume).name
         raise UsageError(f"{name} is no trace", where="--resume", hint=HINT)
-    old, new = _measuring(document.get("settings", {})), _measuring(settings)
+    if faults := violations(document, TRACE):
+        raise UsageError(
+            f"the earlier trace is damaged: {faults[0]}",
+            where="--resume",
+            hint=f"leave it out; {HINT}",
+        )
+    old = _measuring({**document["settings"], "fpcheck": document["fpcheck"]})
+    new = _measuring({**settings, "fpcheck": __version__})
     changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
     if changed:
         return Earlier(note=f"nothing is resumed: other {', '.join(changed)}")
@@ -66,6 +76,12 @@ def alone(entry: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
+def fits(entry: Mapping[str, Any], layers: int, size: int | None) -> bool:
+    """Whether an entry is of a network of so many layers and, if it has points, so many inputs."""
+    points = entry["attractors"].get("fixed_points", ())
+    return len(entry["layers"]) == layers and all(len(one["point"]) == size for one in points)
+
+
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         document = json.loads(path.read_text("utf-8"))
@@ -73,7 +89,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise UsageError(
             f"{path.name} cannot be read: {error.strerror}", where="--resume", hint=HINT
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UsageError(f"{path.name} is no JSON", where="--resume", hint=HINT) from None
     if not isinstance(document, dict):
         raise UsageError(f"{path.name} is no trace", where="--resume", hint=HINT)

@@ -35,13 +35,15 @@ NO_DATA = "there are no data; pass --data FILE"
 class Scored:
     """What the loss is taken on: targets in their own unit, whatever the weights are.
 
-    constant: the loss of the best answer that is the same for all rows.
+    constant: the loss of the best answer that is the same for all rows. notes: what is to be known
+    of the targets.
     """
 
     inputs: Array
     targets: NDArray[np.float64] | NDArray[np.int64]
     loss: str
     constant: float
+    notes: tuple[str, ...] = ()
 
     @property
     def metric(self) -> str:
@@ -129,7 +131,9 @@ def _scored(network: Network, data: Data | None, settings: Settings) -> Scored |
     given = None if posed.target == INPUT_ROW else data.targets
     raw = data.inputs if given is None else given
     targets = raw[posed.chosen].astype(np.float64).reshape(len(posed.chosen), -1)
-    return Scored(posed.inputs, targets, posed.loss, float(np.mean(targets.var(axis=0))))
+    note = "the loss is of giving the input back: the targets do not fit the outputs"
+    notes = () if given is data.targets else (note,)
+    return Scored(posed.inputs, targets, posed.loss, float(np.mean(targets.var(axis=0))), notes)
 
 
 def _readout(skeleton: Skeleton, data: Data | None, settings: Settings) -> Readout | str:

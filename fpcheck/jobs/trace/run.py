@@ -19,8 +19,8 @@ from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.jobs.trace.follow import Tracks
 from fpcheck.jobs.trace.judge import judge_trace
-from fpcheck.jobs.trace.one import measure_one
-from fpcheck.jobs.trace.order import Ordered, find_checkpoints, in_order
+from fpcheck.jobs.trace.one import measure_one, named_as
+from fpcheck.jobs.trace.order import Ordered, find_checkpoints, in_order, run_name
 from fpcheck.jobs.trace.read import (
     OTHER_HINT,
     Checkpoint,
@@ -28,10 +28,12 @@ from fpcheck.jobs.trace.read import (
     file_hash,
     other_architecture,
     read_checkpoint,
+    without_network,
 )
-from fpcheck.jobs.trace.resume import SCHEMA, Earlier, alone, read_earlier
+from fpcheck.jobs.trace.resume import SCHEMA, Earlier, alone, fits, read_earlier
 from fpcheck.jobs.trace.rows import Rows, Scored, choose, load_rows
 from fpcheck.jobs.trace.trends import trends
+from fpcheck.network.activations import parse_activation
 from fpcheck.network.data import Data, Task
 from fpcheck.network.inputs import InputLaw
 from fpcheck.network.preprocessing import Preprocessing
@@ -95,6 +97,8 @@ def trace(
     settings, monitor = settings or Settings(), monitor or Monitor()
     given = [checkpoints] if isinstance(checkpoints, str | Path) else list(checkpoints)
     flags = Reading(spec, activation, output_activation, key, layout)
+    for function in filter(None, (activation, output_activation)):
+        parse_activation(function)  # a slip in a flag is no fault of the files
     paths, by_hand = find_checkpoints(given)
     # One and two threads of BLAS differ in the last bits: it gets one.
     with threadpool_limits(1, "blas"):
@@ -130,7 +134,8 @@ def _readable(ordered: Ordered, flags: Reading, course: Course) -> Iterator[Chec
             course.skipped.append({"name": name, "reason": error.message, "hint": error.hint})
             continue
         if course.first is not None and (why := other_architecture(one, course.first)):
-            course.skipped.append({"name": name, "reason": why, "hint": OTHER_HINT})
+            hint = one.subject.hint if one.network is None else ""
+            course.skipped.append({"name": name, "reason": why, "hint": hint or OTHER_HINT})
             continue
         yield one
     course.monitor.report("checkpoints", count, count)
@@ -147,7 +152,7 @@ def _rows(
             hint="leave it out: fixed points are followed wherever there are any",
         )
     if one.network is None:
-        return f"{one.subject.no_network or 'no network can be built'}: {one.subject.hint}"
+        return without_network(one)
     skeleton = one.network.skeleton
     starts: int | str = STARTS
     if not skeleton.self_map:
@@ -162,12 +167,15 @@ def _take(one: Checkpoint, course: Course) -> None:
     """Measure a checkpoint, or take over what is known of it, and follow the run to it."""
     index = len(course.entries)
     sha256 = one.subject.sha256
-    if sha256 in course.earlier.entries:
-        own = alone(course.earlier.entries[sha256])
+    size = None if one.network is None else one.network.program.input_size
+    known = course.earlier.entries.get(sha256)
+    if known is not None and fits(known, len(one.layers), size):
+        own = alone(known)
     else:
         measured = measure_one(one, course.rows, course.settings, course.monitor)
         head = {"sha256": sha256, "format": one.subject.format}
         own = as_section({**head, **measured})
+    own = named_as(own, course.first or one)
     distances, by_layer = _distances(one, course)
     layers = [{**layer, **moved} for layer, moved in zip(own["layers"], by_layer, strict=True)]
     points = own["attractors"].get("fixed_points")
@@ -280,13 +288,13 @@ def _run(
     first = course.first
     assert first is not None
     network = first.network
-    notes = [*first.subject.notes, *course.notes]
-    if data is not None and isinstance(scored, str):
-        notes.append(f"no loss: {scored}")
+    notes = [*(() if first.subject.cells else first.subject.notes), *course.notes]
+    if data is not None:
+        notes += [f"no loss: {scored}"] if isinstance(scored, str) else scored.notes
     if course.earlier.note:
         notes.append(course.earlier.note)
     return {
-        "name": _name(given),
+        "name": run_name(given),
         "checkpoints": len(course.entries),
         "order": ordered.order,
         "skipped": list(course.skipped),
@@ -302,13 +310,6 @@ def _run(
         },
         "notes": notes,
     }  # fmt: skip
-
-
-def _name(given: Sequence[str | Path]) -> str:
-    """What the run is called: its folder, or the folder of its files."""
-    first = Path(given[0])
-    folder = first if first.is_dir() else first.parent
-    return folder.resolve().name or first.name
 
 
 def _settings_block(

@@ -23,6 +23,9 @@ LEVEL = 0.01  # of a tail's trend, over all layers together
 LENGTH = 1e6
 # Fieller, Hartley, Pearson 1957: the variance of atanh(tau) is about this over n - 4.
 TAU_VARIANCE = 0.437
+# Two checkpoints early in a run that falls from the first step on may be alike: so many, or so much
+# of the run, make a plateau.
+FLAT, FLAT_SHARE = 3, 0.2
 NO_LOSS = "the loss is not known"
 
 
@@ -153,6 +156,8 @@ def _loss(checkpoints: Sequence[Section], constant: float | None) -> Section:
         out["diverged"] = index(events.diverged_at)
     if events.plateau is not None:
         first, last = index(events.plateau["from"]), index(events.plateau["to"])
+        if last - first + 1 < FLAT and steps[last] - steps[first] < FLAT_SHARE * LENGTH:
+            return out
         end = out["escape"] = None if events.escaped_at is None else index(events.escaped_at)
         out["plateau"] = [first, last]
         until = steps[last if end is None else end]
