@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpcheck.core.progress import Monitor
+from fpcheck.escape.growth import norm_at
 from fpcheck.escape.origin import Origin, Weights, gain_and_gradient
 from fpcheck.network.operators.operator import Array
 
@@ -40,8 +41,6 @@ class Flow:
 
     def norms_at(self, times: Array) -> Array:
         """|theta| at these times: on the path, and by the law of its last direction behind it."""
-        from fpcheck.escape.prediction import norm_at
-
         found: Array = np.exp(np.interp(times, self.times, np.log(self.norms)))
         behind = np.asarray(times) > self.times[-1]
         if np.any(behind):

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Item, Note, Table
-from fpcheck.escape.wording import counted, figure, finding_mark, law_through, sentence, share_text
+from fpcheck.core.wording import (
+    counted,
+    finding_mark,
+    sentence,
+    share_text,
+)
+from fpcheck.escape.wording import figure, law_through
 
 LOW_RANK_COLUMNS = (
     Column("layer", "left"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Axis, Column, Item, Mark, Note, Picture, Region, Table
-from fpcheck.escape.wording import sentence
+from fpcheck.core.wording import sentence
 
 NOT_ASKED = "not asked"
 # A word that fits a narrow column, by kind, in the order of the legend.

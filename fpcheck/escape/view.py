@@ -7,17 +7,15 @@ from collections.abc import Iterator, Sequence
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Item, Note, Panel, Table
-from fpcheck.escape.origin_view import direction_items, low_rank_items
-from fpcheck.escape.scan_view import scan_items
-from fpcheck.escape.wording import (
-    OPTIMISERS,
+from fpcheck.core.wording import (
     counted,
-    figure,
     finding_mark,
     sentence,
     share_text,
-    stretch,
 )
+from fpcheck.escape.origin_view import direction_items, low_rank_items
+from fpcheck.escape.scan_view import scan_items
+from fpcheck.escape.wording import OPTIMISERS, figure, stretch
 
 TITLE = "Escape"
 EVENLY = 5  # spaced steps in the timeline, beside the dated ones; the report holds more

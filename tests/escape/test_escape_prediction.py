@@ -8,8 +8,9 @@ from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.escape.direction import Direction, best_direction
 from fpcheck.escape.flow import follow
+from fpcheck.escape.growth import norm_at, time_to_norm
 from fpcheck.escape.origin import origin
-from fpcheck.escape.prediction import norm_at, predict, time_to_norm
+from fpcheck.escape.prediction import predict
 from fpcheck.network.training import MEAN_SQUARED_ERROR, Recipe, train
 
 # Small steps against the flow, and a loss that is not quite its first order.
