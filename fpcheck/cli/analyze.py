@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fpcheck.cli import label_options, options, probe_options
+from fpcheck.cli import checks, label_options, options, probe_options
 from fpcheck.cli.outputs import check_pictures, plan_outputs
 from fpcheck.cli.run import analyze_all, analyze_one
 from fpcheck.cli.terminal import show
@@ -36,24 +36,8 @@ def analyze(
             rich_help_panel=options.MODEL,
         ),
     ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            metavar="COLUMN",
-            help="The target column of a .csv; the target array of a .npz.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--task",
-            metavar="TASK",
-            help="What the targets are: classification or regression; told from them otherwise.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
+    target: options.Target = None,
+    task: options.Task = None,
     spec: options.Spec = None,
     activation: options.Activation = None,
     output_activation: options.OutputActivation = None,
@@ -91,12 +75,7 @@ def analyze(
             rich_help_panel=options.WORK,
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed", metavar="N", help="Of all that is drawn; 0.", rich_help_panel=options.WORK
-        ),
-    ] = None,
+    seed: options.Seed = None,
     starts: Annotated[
         int | None,
         typer.Option(
@@ -205,15 +184,7 @@ def analyze(
             rich_help_panel=options.WORK,
         ),
     ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads",
-            metavar="N",
-            help="0, one a core. No number depends on it.",
-            rich_help_panel=options.WORK,
-        ),
-    ] = None,
+    threads: options.Threads = None,
     self_map: Annotated[
         bool | None,
         typer.Option(
@@ -310,10 +281,10 @@ def analyze(
     )
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=quiet, verbose=verbose)
     steps = {"scale": scale, "centre": centre, "clip": clip}
-    options.check_data_flags(data, {"target": target, "task": task, **steps})
+    checks.check_data_flags(data, {"target": target, "task": task, **steps})
     chosen = tuple(models or ()) or configuration.models()
-    options.check_attractor_flags(configuration)
-    options.check_short_run(configuration, data)
+    checks.check_attractor_flags(configuration)
+    checks.check_short_run(configuration, data)
     label_options.check_label_flags(configuration, data)
     probe_options.check_probe_flags(configuration, data)
     if show_settings:
@@ -325,9 +296,9 @@ def analyze(
         )
     plans = plan_outputs(format_, output or (), chosen)
     asked = configuration.value
-    read_out = options.asks(configuration, "readout") and data is not None
-    options.check_readout_flags(configuration, read_out=read_out)
-    of_data = [options.asks(configuration, name) for name in ("readout", "simplicity", "escape")]
+    read_out = checks.asks(configuration, "readout") and data is not None
+    checks.check_readout_flags(configuration, read_out=read_out)
+    of_data = [checks.asks(configuration, name) for name in ("readout", "simplicity", "escape")]
     pictured = data is not None and any(of_data)
     drawn = bool(asked("slice").value or asked("continuation").value or pictured)
     check_pictures(plans, drawn=drawn)

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from fpcheck.cli.options import asks
+from fpcheck.cli.checks import asks
 from fpcheck.core.config import Configuration
 from fpcheck.core.errors import UsageError
 

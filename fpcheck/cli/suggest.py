@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fpcheck.cli import options
+from fpcheck.cli import checks, options
 from fpcheck.core.errors import UsageError
 from fpcheck.report.style import Style
 
@@ -46,15 +46,7 @@ def suggest(
             rich_help_panel=options.MODEL,
         ),
     ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            metavar="NAME",
-            help="The target column of a .csv, left out of the rows.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
+    target: options.Target = None,
     method: Annotated[
         str,
         typer.Option(
@@ -161,7 +153,7 @@ def suggest(
     form = format_ or "terminal"
     check_format(form, "--format", FORMATS)
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=False, verbose=False)
-    options.check_data_flags(data, {"target": target})
+    checks.check_data_flags(data, {"target": target})
     if short_run is not None and data is None:
         raise UsageError("--short-run trains on the data", where="--short-run", hint="--data FILE")
     if output is not None:

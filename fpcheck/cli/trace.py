@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fpcheck.cli import options
+from fpcheck.cli import checks, options
 from fpcheck.cli.deliver import deliver
 from fpcheck.cli.outputs import plan_outputs
 from fpcheck.cli.terminal import say
@@ -38,24 +38,8 @@ def trace(
             rich_help_panel=options.MODEL,
         ),
     ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            metavar="COLUMN",
-            help="The target column of a .csv; the target array of a .npz.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--task",
-            metavar="TASK",
-            help="classification or regression, where the targets do not tell.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
+    target: options.Target = None,
+    task: options.Task = None,
     spec: options.Spec = None,
     activation: options.Activation = None,
     output_activation: options.OutputActivation = None,
@@ -83,21 +67,8 @@ def trace(
             rich_help_panel=options.WORK,
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed", metavar="N", help="Of all that is drawn; 0.", rich_help_panel=options.WORK
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads",
-            metavar="N",
-            help="0, one a core. No number depends on it.",
-            rich_help_panel=options.WORK,
-        ),
-    ] = None,
+    seed: options.Seed = None,
+    threads: options.Threads = None,
     limit: options.Limits = None,
     select: options.Select = None,
     ignore: options.Ignore = None,
@@ -152,7 +123,7 @@ def trace(
     )
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=quiet, verbose=verbose)
     steps = {"scale": scale, "centre": centre}
-    options.check_data_flags(data, {"target": target, "task": task, **steps})
+    checks.check_data_flags(data, {"target": target, "task": task, **steps})
     given = check_given(checkpoints or [])
     (plan,) = plan_outputs(format_, output or (), [run_name(given)])
     check_outputs(plan, given)
