@@ -71,6 +71,7 @@ def _checkpoint(i: int, count: int, *, data: bool, points: bool, steps: bool) ->
         "step": 100 * i if steps else None,
         "loss": loss if data else None,
         "accuracy": 0.1 + 0.85 * a if data else None,
+        "accuracy_in_another_order": None,
         "parameter_norm": 1.2 + 9.0 * a + 0.1 * i,
         "layers": [_layer(name, depth, i, a) for depth, name in enumerate(LAYERS, 1)],
         "signal": {

@@ -14,6 +14,7 @@ from fpcheck.escape.result import StepRecord, Stretch
 PLATEAU_CHANGE = 0.02  # of the level: the loss stays within it
 PLATEAU_STEPS = 20  # at least so long, and
 PLATEAU_SHARE = 0.05  # so much of the probe
+BUMPS = 0.5  # so much of it at the least lies in the band
 # A plateau's mean fall a step, over the steepest fall behind it: a loss that falls ever more
 # slowly crosses its first 2 % at its fastest.
 FLATNESS = 0.15
@@ -121,12 +122,15 @@ def _plateau(
         if not near.any():
             continue
         first = int(np.argmax(near))
-        # Until it has fallen out of the band for good: a short bump upwards does not end it.
+        # Until it has fallen out of the band for good: a short bump upwards does not end it, a
+        # rise that does not come back does.
         fallen = np.flatnonzero(loss[first:] < (1.0 - PLATEAU_CHANGE) * level)
-        last = first + int(fallen[0]) - 1 if len(fallen) else len(loss) - 1
-        if steps[last] - steps[first] < shortest:
+        until = first + int(fallen[0]) if len(fallen) else len(loss)
+        last = first + int(np.flatnonzero(near[first:until])[-1])
+        inside = float(np.diff(steps[first : last + 1]) @ near[first:last])
+        if inside < max(shortest, BUMPS * (steps[last] - steps[first])):
             continue
-        if last == len(loss) - 1 or _flat(steps, loss, first, last):
+        if until == len(loss) or _flat(steps, loss, first, last):
             return first, last
     return None
 

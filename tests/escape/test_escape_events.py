@@ -30,6 +30,25 @@ def test_a_straight_fall_has_no_plateau():
     assert find_events(curve(CONSTANT * (1.0 - STEPS / 900.0)), CONSTANT, 300).plateau is None
 
 
+def test_a_loss_that_rises_for_good_has_no_plateau():
+    for loss in (0.7 + 0.02 * STEPS, 0.7 + 6.5 * (1.0 - np.exp(-STEPS / 100.0))):
+        assert find_events(curve(loss), CONSTANT, 300).plateau is None
+
+
+def test_a_plateau_ends_where_the_loss_rises_for_good():
+    events = find_events(curve(CONSTANT + 2.0 * sigmoid(200.0, 3.0)), CONSTANT, 300)
+    assert events.plateau["from"] == 0
+    assert 180 < events.plateau["to"] < 200
+    assert events.escaped_at is None
+
+
+def test_a_short_bump_does_not_end_a_plateau():
+    loss = CONSTANT + 0.5 * ((STEPS > 60) & (STEPS < 80)) - 2.0 * sigmoid(200.0)
+    noisy = CONSTANT + 1e-3 * np.sin(STEPS) + 0.2 * (STEPS == 300)
+    assert find_events(curve(loss), CONSTANT, 300).plateau["to"] > 150
+    assert find_events(curve(noisy), CONSTANT, 300).plateau == {"from": 0, "to": 299}
+
+
 def test_a_plateau_and_its_escape_are_dated():
     loss = CONSTANT - 2.0 * sigmoid(150.0)
     norm = 1.0 + 2.0 * sigmoid(150.0)

@@ -60,7 +60,10 @@ def summary(document: Section, findings: tuple[Finding, ...]) -> dict[str, str]:
     answer = _answer(document)
     failed = [one for one in findings if one.outcome == "fail"]
     reason = "; ".join(one.message for one in failed[:2]) or _quiet(document)
-    if failed:
+    if mistaken := other_order(document):
+        answer = f"{mistaken[0].upper()}{mistaken[1:]}; the loss says nothing."
+        step = "number the classes as in training, from 0 on, in the file of the data"
+    elif failed:
         step = f"fpcheck explain {failed[0].code}"
     elif document["run"]["data"] is None:
         step = "give --data FILE for the loss, the escape and the readout of every checkpoint"
@@ -90,6 +93,18 @@ def _answer(document: Section) -> str:
         f"{course}, leaving a plateau by {place}; then one singular value leads in "
         f"{len(dominant['layers'])} of {len(document['run']['layers'])} layers, clearest in "
         f"'{dominant['clearest']}'."
+    )
+
+
+def other_order(document: Section) -> str:
+    """That the data number the classes in another order than the run did, "" if they do not."""
+    last = document["checkpoints"][-1]
+    share = last["accuracy_in_another_order"]
+    if share is None:
+        return ""
+    return (
+        "the data seem to number the classes in another order than the run did: the last "
+        f"checkpoint has {last['accuracy']:.1%} right, and {share:.1%} in another order"
     )
 
 
@@ -137,6 +152,8 @@ def _without_loss(code: str, document: Section) -> Finding | None:
     loss = document["trends"]["loss"]
     if "skipped" in loss:
         return _skipped(code, f"{loss['skipped']}; it takes --data with targets")
+    if words := other_order(document):
+        return _skipped(code, words)
     if len(document["checkpoints"]) < FEWEST:
         return _skipped(code, f"{len(document['checkpoints'])} checkpoints; it takes {FEWEST}")
     return None

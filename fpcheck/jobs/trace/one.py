@@ -16,6 +16,7 @@ from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.core.streams import random_stream
 from fpcheck.escape.problem import accuracy
+from fpcheck.jobs.trace.classes import share_in_another_order
 from fpcheck.jobs.trace.read import Checkpoint, without_network
 from fpcheck.jobs.trace.rows import Readout, Rows, Scored
 from fpcheck.network.layers import layers
@@ -46,6 +47,7 @@ def measure_one(one: Checkpoint, rows: Rows | str, settings: Settings, monitor: 
     entry: Entry = {
         "loss": None,
         "accuracy": None,
+        "accuracy_in_another_order": None,
         "parameter_norm": _norm(one.vector),
         "layers": _layers(one, settings, monitor),
     }
@@ -57,7 +59,7 @@ def measure_one(one: Checkpoint, rows: Rows | str, settings: Settings, monitor: 
         return entry | {"signal": skipped, "attractors": skipped, "readout": skipped}
     with np.errstate(all="ignore"):  # a network that overflows is a finding, not a warning
         if isinstance(rows.scored, Scored):
-            entry["loss"], entry["accuracy"] = _loss(one.network, rows.scored, monitor)
+            entry |= _losses(one.network, rows.scored, monitor)
         entry["signal"] = _signal(one.network, rows)
         monitor.check()
         entry["attractors"] = _attractors(one.network, rows, settings, monitor)
@@ -126,8 +128,10 @@ def _layers(one: Checkpoint, settings: Settings, monitor: Monitor) -> list[Entry
     return out
 
 
-def _loss(network: Network, scored: Scored, monitor: Monitor) -> tuple[float | None, float | None]:
-    """(loss, accuracy or R^2), None where the outputs are not finite."""
+def _losses(network: Network, scored: Scored, monitor: Monitor) -> Entry:
+    """Loss, accuracy or R^2, and the accuracy in another order of the classes where one fits far
+    better; nothing where the outputs are not finite.
+    """
     if scored.loss == CROSS_ENTROPY:
         network = logits(network)
     count = len(scored.inputs)
@@ -139,13 +143,16 @@ def _loss(network: Network, scored: Scored, monitor: Monitor) -> tuple[float | N
             len(outputs[block]), -1
         )
     if not np.isfinite(outputs).all():
-        return None, None
+        return {}
     loss = LOSSES[scored.loss]
     targets = loss.prepared(scored.targets, *outputs.shape)
     total = loss.block(outputs, targets)[0] / loss.terms(*outputs.shape)
     if scored.loss == CROSS_ENTROPY:
-        return _finite(total), accuracy(outputs, scored.targets.astype(np.int64))
-    return _finite(total), _finite(1.0 - total / scored.constant if scored.constant else math.nan)
+        labels = scored.targets.astype(np.int64)
+        right, other = accuracy(outputs, labels), share_in_another_order(outputs, labels)
+        return {"loss": _finite(total), "accuracy": right, "accuracy_in_another_order": other}
+    share = 1.0 - total / scored.constant if scored.constant else math.nan
+    return {"loss": _finite(total), "accuracy": _finite(share)}
 
 
 def _signal(network: Network, rows: Rows) -> Entry:

@@ -69,46 +69,60 @@ class Followed:
 def follow(way: Way, point: Array, reach: float, monitor: Monitor) -> Followed:
     """The fixed point of x <- f(x) that `point`, one at t = 0, becomes at t = 1.
 
-    The step along the way is halved where Newton's method goes further than `reach`, or not where
-    the tangent leads: near a fold it does neither, and the point is lost there.
+    The step along the way is halved where Newton's method goes further than `reach`, not where the
+    tangent leads, or to a point with another sign of det(I - J): that sign is the same all along a
+    branch without a fold. Near a fold no step is right, and the point is lost there.
     """
     t, step, x = 0.0, 1.0, point
+    side = _side(return_jacobian(way.program(0.0), x.reshape(1, -1)))
     found: Polished | None = None
     while t < 1.0:
         monitor.check()
         there = min(1.0, t + step)
-        found = _stepped(way.program(there), x, reach, step <= FINEST, monitor)
+        found = _stepped(way.program(there), x, reach, monitor)
+        if found is not None and not _believed(way.program(there), x, found, side, step):
+            found = None
         if found is None:
             if step <= FINEST:
                 return Followed(None, x, t)
             step *= 0.5
             continue
-        t, x = there, found.point
+        t, x, side = there, found.point, _side(found.jacobian)
         # Steps stay on the dyadic grid, so that all points share their programs.
         if (t / (2.0 * step)).is_integer():
             step *= 2.0
     return Followed(found, x, 1.0)
 
 
-def _stepped(
-    program: Program, x: Array, reach: float, finest: bool, monitor: Monitor
-) -> Polished | None:
+def _stepped(program: Program, x: Array, reach: float, monitor: Monitor) -> Polished | None:
     """The fixed point of `program` next to `x`; None where it is too far, or none is found."""
     moved = polish(program, x, 1, monitor)
-    if moved is None:
-        return None
+    return moved if moved is not None and np.linalg.norm(moved.point - x) <= reach else None
+
+
+def _believed(program: Program, x: Array, moved: Polished, side: float, step: float) -> bool:
+    """Whether `moved` is what `x` becomes over one step, and not a point of another branch."""
     change = moved.point - x
     size = float(np.linalg.norm(change))
-    if not size <= reach:
-        return None
-    if finest or size <= ROUNDING * (1.0 + float(np.linalg.norm(x))):
-        return moved
+    if size <= ROUNDING * (1.0 + float(np.linalg.norm(x))):
+        return True  # as the origin of a network without biases, whose stability may change
+    if step <= FINEST and moved.degenerate:
+        return True
+    same = _side(moved.jacobian) == side
+    if step <= FINEST:  # where branches meet no tangent leads to the end
+        return same
     try:
         jac = return_jacobian(program, x.reshape(1, -1))
         tangent = np.linalg.solve(np.eye(len(x)) - jac, image(program, x.reshape(1, -1))[0] - x)
     except np.linalg.LinAlgError:
-        return None
-    return moved if float(np.linalg.norm(change - tangent)) <= STRAIGHT * size else None
+        return False
+    return same and float(np.linalg.norm(change - tangent)) <= STRAIGHT * size
+
+
+def _side(jacobian: Array | None) -> float:
+    """The sign of det(I - J)."""
+    assert jacobian is not None  # dense on every way that can be walked
+    return float(np.linalg.slogdet(np.eye(len(jacobian)) - jacobian)[0])
 
 
 def _names(network: Network) -> list[str]:

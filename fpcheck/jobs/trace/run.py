@@ -290,6 +290,7 @@ def _run(
     network = first.network
     notes = [*(() if first.subject.cells else first.subject.notes), *course.notes]
     if data is not None:
+        notes += data.notes
         notes += [f"no loss: {scored}"] if isinstance(scored, str) else scored.notes
     if course.earlier.note:
         notes.append(course.earlier.note)
