@@ -9,6 +9,7 @@ from fpcheck.core.tables import Column, Table
 from fpcheck.report.trace_wording import (
     METRICS,
     NONE,
+    UNKNOWN,
     best_readout,
     clearest,
     figure,
@@ -114,6 +115,10 @@ def _caption(document: Section, shown: Sequence[int], kept: dict[Column, list[st
         "fixed": "fixed: stable of all fixed points",
     }
     parts = [meanings[column.title] for column in kept if column.title in meanings]
+    if any(
+        UNKNOWN in cell for column, cells in kept.items() if "σ" in column.title for cell in cells
+    ):
+        parts.append(f"{UNKNOWN}: a layer without a second one")
     count = len(document["checkpoints"])
     if len(shown) < count:
         parts.append(f"{len(shown)} of {count} checkpoints, -v shows all")

@@ -205,3 +205,24 @@ def test_recurrent_cells_are_said_not_to_be_run(tmp_path: Path) -> None:
     assert len(document["checkpoints"][1]["layers"]) == 2
     assert "not run here" in document["checkpoints"][1]["signal"]["skipped"]
     assert "not run here" in document["tracks"]["skipped"]
+
+
+def test_of_several_numbers_in_names_the_one_that_tells_all_apart_orders() -> None:
+    paths = [Path(f"epoch2_{number}.pt") for number in (10, 9, 1)]
+    found = in_order(paths, by_hand=True)
+    assert (found.steps, found.order, found.note) == ((1, 9, 10), "step in the name", "")
+
+
+def test_a_step_within_the_epoch_in_the_files_gives_way_to_the_name(tmp_path: Path) -> None:
+    for epoch, step in itertools.product((0, 1), (0, 50)):
+        saved_torch(tmp_path / f"model_{epoch * 100 + step}.pt", epoch, step=step)
+    assert in_order(sorted(tmp_path.iterdir()), by_hand=False).steps == (0, 50, 100, 150)
+
+
+def test_two_runs_in_one_folder_are_noticed(tmp_path: Path) -> None:
+    for run, step in itertools.product(("a", "b"), (1, 2)):
+        np.savez(tmp_path / f"{run}_{step}.npz", **weights(step))
+    (note,) = (one for one in trace(tmp_path)["run"]["notes"] if "name the files of one" in one)
+    assert note.startswith("4 checkpoints have the step of another one, such as 1")
+    twice = in_order([tmp_path / "a_1.npz"] * 2 + [tmp_path / "a_2.npz"], by_hand=True)
+    assert (twice.steps, twice.note) == ((1, 1, 2), "")

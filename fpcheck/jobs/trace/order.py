@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ STEP_KEYS = ("step", "global_step", "iteration", "epoch")
 IN_FILE, IN_NAME, BY_NAME, AS_GIVEN = "step in the file", "step in the name", "name", "as given"
 # Behind these a name has its step; a last number may also be a loss: epoch=3-val_loss=0.45.
 NAMED = tuple(re.compile(rf"{word}[a-z]*[^0-9a-z]*(\d+)") for word in ("step", "iter", "epoch"))
+LAST = re.compile(r"\d+")
 MOST_METADATA = 2**24  # bytes of a header that is read for a number in it
 SHARD = re.compile(r"-\d{5}-of-\d{5}\.")
 
@@ -40,6 +42,22 @@ class Ordered:
         return tuple(
             name if short.count(name) == 1 else f"{path.resolve().parent.name}/{name}"
             for path, name in zip(self.paths, short, strict=True)
+        )
+
+    @property
+    def note(self) -> str:
+        """That different files are of one step, "" where none are."""
+        different = {
+            path.resolve(): step for path, step in zip(self.paths, self.steps, strict=True)
+        }
+        counts = Counter(step for step in different.values() if step is not None)
+        shared = sorted(step for step, count in counts.items() if count > 1)
+        if not shared:
+            return ""
+        alike = sum(counts[step] for step in shared)
+        return (
+            f"{alike} checkpoints have the step of another one, such as {shared[0]}; if the folder "
+            "holds several runs, name the files of one"
         )
 
 
@@ -75,26 +93,27 @@ def find_checkpoints(given: Sequence[str | Path]) -> tuple[list[Path], bool]:
 
 
 def in_order(paths: Sequence[Path], *, by_hand: bool) -> Ordered:
-    """The files by the step in them, else by the number in their names, else by name.
+    """The files by the step in them, else by a number in their names, else by name.
 
-    A number that is the same in all of them orders nothing, and is passed over for one that does.
+    The first number that tells all of them apart counts, else the first one that tells any apart.
 
     by_hand: files without numbers stay as they were given. Files that cannot be read have no say.
     """
     inside = [steps_in(path) for path in paths]
     readable = [steps for steps in inside if steps is not None]
     shared = [key for key in STEP_KEYS if readable and all(key in steps for steps in readable)]
-    for key in shared:
-        if len(readable) == 1 or len({steps[key] for steps in readable}) > 1:
-            return _sorted(paths, _filled(paths, inside, key), IN_FILE)
+    in_file = [(IN_FILE, _filled(paths, inside, key)) for key in shared]
     alike = len(paths) > 1 and len({path.name for path in paths}) == 1
-    named = [step_in_name(path.resolve().parent if alike else path) for path in paths]
-    if all(step is not None for step in named) and len(set(named)) > 1:
-        return _sorted(paths, named, IN_NAME)
-    if shared:
-        return _sorted(paths, _filled(paths, inside, shared[0]), IN_FILE)
-    if len(paths) == 1 and named[0] is not None:
-        return Ordered(tuple(paths), (named[0],), IN_NAME)
+    named = [numbers_in_name(path.resolve().parent if alike else path) for path in paths]
+    in_name = [(IN_NAME, list(way)) for way in zip(*named, strict=True) if None not in way]
+    ways = [*in_file, *in_name]
+    counts = [len(set(steps) - {None}) for _, steps in ways]
+    wanted = len({path.resolve() for path in paths})
+    telling = [way for way, count in zip(ways, counts, strict=True) if count >= wanted]
+    telling += [way for way, count in zip(ways, counts, strict=True) if count > 1]
+    if telling or in_file:
+        order, steps = (telling or in_file)[0]
+        return _sorted(paths, steps, order)
     if by_hand:
         return Ordered(tuple(paths), (None,) * len(paths), AS_GIVEN)
     kept = sorted(paths, key=lambda path: natural(path.name))
@@ -127,14 +146,18 @@ def step_in_name(path: Path) -> int | None:
 
     1000 of epoch=3-step=1000.ckpt, 3 of epoch=3-val_loss=0.45.ckpt, 7 of model_7.weights.h5.
     """
-    name = path.name
+    return next((number for number in numbers_in_name(path) if number is not None), None)
+
+
+def numbers_in_name(path: Path) -> tuple[int | None, ...]:
+    """The numbers behind `step`, `iter` and `epoch` in the name, and its last one; no suffix's."""
+    name = path.name.lower()
     for suffix in (end for kind in FORMATS for end in kind.suffixes):
-        if name.lower().endswith(suffix):
+        if name.endswith(suffix):
             name = name[: -len(suffix)]
             break
-    numbers = next((found for one in NAMED if (found := one.findall(name.lower()))), [])
-    numbers = numbers or re.findall(r"\d+", name)
-    return int(numbers[-1]) if numbers and len(numbers[-1]) < 16 else None
+    found = [pattern.findall(name) for pattern in (*NAMED, LAST)]
+    return tuple(int(one[-1]) if one and len(one[-1]) < 16 else None for one in found)
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -292,8 +292,7 @@ def _run(
     if data is not None:
         notes += data.notes
         notes += [f"no loss: {scored}"] if isinstance(scored, str) else scored.notes
-    if course.earlier.note:
-        notes.append(course.earlier.note)
+    notes += [note for note in (ordered.note, course.earlier.note) if note]
     return {
         "name": run_name(given),
         "checkpoints": len(course.entries),
