@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fpcheck.escape.flow import Flow
 
 NEAR_ZERO = 0.02  # of the loss at zero weights
+HUGE = 1e100  # entries of the rows beyond: their squares, times as large pulls, overflow
 NO_TIME = "Adam's steps are no gradient flow: they have no time to predict by"
 
 
@@ -51,6 +52,8 @@ def foretell(
     if isinstance(posed, str):
         return Skipped(posed)
     place, weights = posed
+    if float(np.abs(place.x).max()) > HUGE:
+        return Skipped("the rows are too large: their products overflow")
     if place.depth < 2:
         return Skipped("one layer alone has no saddle at zero")
     monitor.report("escape direction", 0, 0)

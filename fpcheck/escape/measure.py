@@ -31,6 +31,7 @@ from fpcheck.escape.verdict import decide
 from fpcheck.network.data import Data
 from fpcheck.network.initializers import Law
 from fpcheck.network.network import Network
+from fpcheck.network.training import trained_names
 from fpcheck.network.training.optimisers import degree
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ def probe(
         return Skipped(problem)
     if len(problem.inputs) < FEWEST_ROWS:
         return Skipped(f"{data.name} has one row")
+    if settings.probe_optimiser == "norm-adaptive" and _all_zero(problem.network):
+        return Skipped(
+            "the weights are all 0, where the norm-adaptive rate c / |theta|^(L-2) has no value; "
+            "pass another --optimiser"
+        )
     monitor.report("training probe: learning rate", 0, 0)
     with np.errstate(all="ignore"):  # what overflows shows as a loss that is not finite
         rate = choose_rate(problem, settings, for_rate, monitor)
@@ -193,18 +199,18 @@ def _result(
         law=depth_law(low_rank),
         direction=direction,
         scan=scan,
-        verdict=_verdict(probed, low_rank),
+        verdict=_verdict(probed, low_rank, given=settings.probe_rate > 0.0),
         notes=(*problem.notes, *_notes(run)),
     )
 
 
-def _verdict(probed: Probed, low_rank: tuple[LowRankLayer, ...]) -> Verdict:
+def _verdict(probed: Probed, low_rank: tuple[LowRankLayer, ...], *, given: bool) -> Verdict:
     recipe = probed.run.recipe
     return decide(
         probed.trainability, probed.events, low_rank,
         dead=probed.dead, rate=recipe.rate, steps=recipe.steps,
         adaptive=recipe.norm_adaptive,
-        waits=waits(probed.second),
+        given=given, waits=waits(probed.second),
     )  # fmt: skip
 
 
@@ -222,6 +228,12 @@ def _scan(
 
     found = scan(problem, settings, rng, monitor, laws=laws)
     return Skipped(found) if isinstance(found, str) else found
+
+
+def _all_zero(network: Network) -> bool:
+    """Whether everything that would be trained is 0."""
+    names = trained_names(network.skeleton)
+    return not any(np.any(network.parameters[name]) for name in names)
 
 
 def _moved(run: Run) -> float:

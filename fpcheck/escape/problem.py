@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fpcheck.network.data import Data, fit_to
 from fpcheck.network.network import Network
 from fpcheck.network.program import forward
-from fpcheck.network.skeleton import Activation, Skeleton
+from fpcheck.network.skeleton import Activation, BatchNorm, Scale, Skeleton
 from fpcheck.network.training import CROSS_ENTROPY, MEAN_SQUARED_ERROR, logits, trained_names
 
 Array = NDArray[np.float64]
@@ -61,7 +61,7 @@ def pose_problem(
     """
     skeleton = network.skeleton
     data = fit_to(data, skeleton.input_shape)
-    notes = list(data.notes)
+    notes = [*data.notes, *_untrained(network)]
     if _gives_back(data, network, self_map):
         data = replace(data, targets=None, task=None, classes=())
         notes.append("the targets do not fit the outputs: trained to give its input back instead")
@@ -69,6 +69,8 @@ def pose_problem(
         return why
     chosen = choose_rows(data, most, rng)
     inputs = data.inputs[chosen]
+    if (inputs == inputs[:1]).all():
+        notes.append(f"all rows of {data.name} are the same: nothing can be told apart by them")
     if len(chosen) < data.rows:
         how = ", each class in its share" if data.task == "classification" else ""
         notes.append(f"{len(chosen)} of {data.rows} rows, drawn without replacement{how}")
@@ -85,9 +87,11 @@ def pose_problem(
         targets, note = _scaled(network, inputs, raw, trained=trained)
         notes.append(note)
         target = f"{raw.shape[1]} number{'s' * (raw.shape[1] > 1)} a row"
-    constant = float(np.mean(np.square(targets - targets.mean(axis=0))))
+    constant = _mean_squares(targets)
     if constant == 0.0:
         return f"the targets of the chosen rows of {data.name} do not vary"
+    if not np.isfinite(constant):
+        return f"the targets of {data.name} are too large: their squares overflow; scale them"
     return Problem(
         network, inputs, targets.reshape(-1, *skeleton.output_shape), MEAN_SQUARED_ERROR, 0,
         constant, target, chosen, tuple(notes),
@@ -167,9 +171,40 @@ def _flat_activation(skeleton: Skeleton) -> str:
     return ""
 
 
+def _untrained(network: Network) -> list[str]:
+    """What of the network's tensors stays as it is, where that is not a matter of course."""
+    nodes = network.skeleton.nodes
+    notes = []
+    if any(isinstance(node, BatchNorm) for node in nodes):
+        notes.append(
+            "batch norms run as at inference: their means and variances stay, factors and shifts "
+            "are trained"
+        )
+    fixed = [
+        f"'{node.name}'"
+        for node in nodes
+        if isinstance(node, Scale)
+        and any(name and network.parameters[name].size > 1 for name in (node.factor, node.shift))
+    ]
+    if fixed:
+        named = fixed[0] if len(fixed) == 1 else f"{fixed[0]} and {len(fixed) - 1} more"
+        notes.append(f"the constants by which {named} scales or shifts are not trained")
+    return notes
+
+
+def _mean_squares(targets: Array) -> float:
+    """Of the targets about their means: the loss of the best constant; inf where it overflows."""
+    with np.errstate(all="ignore"):
+        found = float(np.mean(np.square(targets - targets.mean(axis=0))))
+    return found if np.isfinite(found) else float("inf")
+
+
 def _scaled(network: Network, inputs: Array, raw: Array, *, trained: bool) -> tuple[Array, str]:
     """The targets as they are learnt, and how that was decided."""
-    spread = raw.std(axis=0)
+    with np.errstate(all="ignore"):
+        spread = raw.std(axis=0)
+    if not np.isfinite(spread).all():
+        return raw, "targets in their own unit: they are too large for a standard deviation"
     if trained:
         with np.errstate(all="ignore"):
             gap = forward(network.program, inputs).reshape(raw.shape) - raw

@@ -95,7 +95,7 @@ def _rates(
     inputs, targets = problem.inputs[rows], problem.targets[rows]
     places, size = [(problem.network, "here")], _size(problem.network, inputs)
     if not size > USUAL_OUTPUTS:
-        places.append((rescaled(problem.network, inputs), "at layers of size 1"))
+        places.append((rescaled(problem.network, inputs), "with layers scaled to size 1"))
     if recipe.norm_adaptive and size < SMALL_OUTPUTS:
         spiked = with_rank_one(problem.network, inputs)
         places += [] if spiked is None else [(spiked, "with layers of rank one added")]
@@ -104,9 +104,13 @@ def _rates(
         curvature, norm = largest_curvature(network, inputs, targets, problem.loss, rng, monitor)
         if network is not problem.network and curvature > CHAOTIC:
             continue
-        factor = norm ** (depth - 2) if recipe.norm_adaptive else 1.0
-        if math.isfinite(curvature) and curvature > 0.0 and math.isfinite(factor / curvature):
-            found.append((factor / curvature, where))
+        if not (math.isfinite(curvature) and curvature > 0.0):
+            continue
+        if recipe.norm_adaptive and norm == 0.0:
+            continue
+        rate = (norm ** (depth - 2) if recipe.norm_adaptive else 1.0) / curvature
+        if math.isfinite(rate) and rate > 0.0:
+            found.append((rate, where))
     return found
 
 

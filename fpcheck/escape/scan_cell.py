@@ -104,7 +104,8 @@ def measure_cell(
 ) -> Cell:
     """What becomes of the problem's network in so many full-batch steps."""
     settings = replace(settings, probe_steps=steps, probe_batch=0)
-    recipe = choose_rate(problem, settings, rng, monitor).recipe
+    with np.errstate(all="ignore"):  # what overflows shows as a loss that is not finite
+        recipe = choose_rate(problem, settings, rng, monitor).recipe
     losses: list[float] = []
     kept: list[Step] = []
     last: Step | None = None

@@ -10,13 +10,14 @@ from fpcheck.core.tables import Axis, Column, Item, Mark, Note, Picture, Region,
 from fpcheck.core.wording import sentence
 
 NOT_ASKED = "not asked"
-# A word that fits a narrow column, by kind, in the order of the legend.
+# A word that fits a narrow column, by kind, in the order of the legend: seven of them stand side by
+# side in 80 columns.
 WORDS = {
-    "ordinary": "ordinary",
+    "ordinary": "learns",
     "saddle-to-saddle": "saddles",
     "lazy": "lazy",
     "never starts": "never",
-    "diverges": "diverges",
+    "diverges": "blows",
 }
 MEANINGS = {
     "ordinary": "the loss falls and the weights move",
@@ -48,7 +49,7 @@ def scan_items(section: Section) -> Iterator[Item]:
     )
     yield Table("Initialisation scale and depth", columns, rows, caption)
     seen = {cell["kind"] for cells in scan["cells"] for cell in cells}
-    words = [f"{WORDS[kind]}: {MEANINGS[kind]}" for kind in WORDS if kind in seen]
+    words = [f"{_legend(kind)}: {MEANINGS[kind]}" for kind in WORDS if kind in seen]
     yield Note(sentence("; ".join(words)))
 
 
@@ -76,6 +77,11 @@ def scan_picture(scan: Section) -> Picture:
         caption=f"One draw a point, times {scan['law']}; {scan['steps']} steps on "
         f"{scan['rows']} rows. Around a point its colour.",
     )
+
+
+def _legend(kind: str) -> str:
+    """The word of the table, and the report's own behind it where that is another one."""
+    return kind if WORDS[kind] == kind else f"{WORDS[kind]} ({kind})"
 
 
 def _region(kind: str) -> Region:

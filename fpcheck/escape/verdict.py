@@ -18,26 +18,28 @@ def decide(
     rate: float,
     steps: int,
     adaptive: bool,
+    given: bool,
     waits: bool,
 ) -> Verdict:
     """The verdict by stated rules, the gravest first.
 
-    adaptive: whether the rate already grows as the weights shrink. waits: whether Adam starts
-    where this run stood still.
+    adaptive: whether the rate already grows as the weights shrink. given: whether the rate was
+    not chosen here. waits: whether Adam starts where this run stood still.
     """
     if found.answer == "diverges":
-        return Verdict("diverges", found.reason, _slower(rate))
+        return Verdict("diverges", found.reason, _slower(rate, given=given))
     if dead:
         return Verdict("dead start", found.reason, RESCALE)
     if found.answer == "does not start":
         if events.plateau is None:
             return Verdict("does not start", found.reason, RESCALE)
-        other = "a larger --lr" if adaptive else "--optimiser norm-adaptive"
+        other = "a larger --lr" if adaptive or given else "--optimiser norm-adaptive"
         more = f"--probe-steps {10 * steps} or {other} tells whether it is left"
         reason = f"{found.reason}: it does not leave the plateau"
         return Verdict("does not start", reason, f"{more}; or {RESCALE}")
     if waits:
-        more = f"--optimiser adam, or larger initial weights; --probe-steps {10 * steps} tells how"
+        other = "a larger --lr (without it the curvature chooses)" if given else "--optimiser adam"
+        more = f"{other}, or larger initial weights; --probe-steps {10 * steps} tells how"
         return Verdict("waits on a plateau", found.reason, f"{more} long it waits")
     if events.escaped_at is not None:
         return Verdict(
@@ -50,8 +52,11 @@ def decide(
     )
 
 
-def _slower(rate: float) -> str:
-    return f"a smaller learning rate: --lr {float(f'{rate / 10:.2g}'):g}"
+def _slower(rate: float, *, given: bool) -> str:
+    smaller = f"--lr {float(f'{rate / 10:.2g}'):g}"
+    if given:
+        smaller += ", or none, so that the curvature chooses it"
+    return f"a smaller learning rate: {smaller}"
 
 
 def _escape_words(events: Events, low_rank: tuple[LowRankLayer, ...]) -> str:

@@ -51,7 +51,7 @@ def test_a_deep_network_on_the_edge_of_chaos_steps_by_its_own_curvature():
 def test_near_zero_the_rate_is_that_of_the_larger_network():
     problem = problem_of(chain(4, "relu", 0.01, 0.0))
     rate = choose_rate(problem, Settings(), np.random.default_rng(2), Monitor())
-    assert rate.rule.endswith("at layers of size 1")
+    assert rate.rule.endswith("with layers scaled to size 1")
 
 
 def test_a_dead_network_that_would_be_chaotic_at_size_one_keeps_its_own_rate():
