@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fpcheck.core.memory import available_memory
+from fpcheck.core.memory import require_memory
 from fpcheck.core.progress import Monitor
 from fpcheck.escape.problem import Array, Problem, accuracy
 from fpcheck.network.network import Network
@@ -15,7 +15,8 @@ from fpcheck.network.training import Recipe, Step, train
 from fpcheck.network.training.packing import Packing
 
 # Bytes of kept weights: 300 steps of 4 x 64 x 64 take 40 MB; beyond, every second step is dropped.
-KEPT_BYTES = 2**29
+# It hangs on no machine's memory, or the report would.
+KEPT_BYTES = 2**28
 # Of the larger of the start's loss and a constant's: here the run has diverged beyond return.
 HOPELESS = 1e6
 
@@ -73,19 +74,21 @@ def run_probe(
 
     Raises:
         UnsupportedOperationError: an activation without a derivative.
-        MemoryLimitError: the parameters and their moments would not fit.
+        MemoryLimitError: the parameters and their moments, or the kept steps, would not fit.
     """
     steps = train(
         problem.network, problem.inputs, problem.targets, recipe, monitor,
         rng=rng, threads=threads, words=words,
     )  # fmt: skip
     scalars: list[tuple[float, ...]] = []
-    kept = _Kept(_kept_bytes())
+    kept = _Kept(KEPT_BYTES)
     first, last, hopeless = None, None, HOPELESS
     for step in steps:
         if first is None:
             first = step
             hopeless *= max(step.loss, problem.constant_loss)
+            every = (recipe.steps + 1) * step.theta.nbytes
+            require_memory(min(KEPT_BYTES, every), "keeping the steps of the training probe")
             kept.by_step[0] = step.theta  # also where its loss is not finite
         scalars.append(_scalars(step, problem))
         if not step.finite:
@@ -117,12 +120,6 @@ class _Kept:
             self.by_step = {
                 number: theta for number, theta in self.by_step.items() if number % self.stride == 0
             }
-
-
-def _kept_bytes() -> int:
-    """KEPT_BYTES, or a quarter of the memory that is left where that is less."""
-    room = available_memory()
-    return KEPT_BYTES if room is None else min(KEPT_BYTES, room // 4)
 
 
 def _run(first: Step, recipe: Recipe, scalars: list[tuple[float, ...]], kept: _Kept) -> Run:
