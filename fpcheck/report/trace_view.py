@@ -58,7 +58,8 @@ def _about(document: Section) -> str:
         words = "in the order given"
     if data is None:
         return f"{words}; no loss and no readout without --data"
-    return f"{words}; loss on {data['name']}, {thousands(data['rows'])} rows"
+    what = "no loss; data of" if data["metric"] is None else "loss on"
+    return f"{words}; {what} {data['name']}, {thousands(data['rows'])} rows"
 
 
 def _depths(document: Section) -> Iterator[Panel]:

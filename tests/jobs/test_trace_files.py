@@ -224,5 +224,26 @@ def test_two_runs_in_one_folder_are_noticed(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{run}_{step}.npz", **weights(step))
     (note,) = (one for one in trace(tmp_path)["run"]["notes"] if "name the files of one" in one)
     assert note.startswith("4 checkpoints have the step of another one, such as 1")
-    twice = in_order([tmp_path / "a_1.npz"] * 2 + [tmp_path / "a_2.npz"], by_hand=True)
-    assert (twice.steps, twice.note) == ((1, 1, 2), "")
+
+
+def test_a_file_that_is_given_twice_is_one_checkpoint(tmp_path: Path) -> None:
+    for step in (1, 2):
+        np.savez(tmp_path / f"step_{step}.npz", **weights(step))
+    document = trace([tmp_path / "step_2.npz", tmp_path])
+    assert [one["name"] for one in document["checkpoints"]] == ["step_1.npz", "step_2.npz"]
+    assert document["run"]["notes"] == []
+
+
+def test_where_there_is_no_loss_the_rules_say_why(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for step in (1, 2):
+        np.savez(run / f"step_{step}.npz", **weights(1))
+    rng = np.random.default_rng(0)
+    first = next(iter(weights(1).values()))
+    np.savez(tmp_path / "many.npz", x=rng.normal(size=(60, first.shape[1])), y=np.arange(60) % 20)
+    document = trace(run, activation="relu", data=tmp_path / "many.npz")
+    said = {one["code"]: one["message"] for one in document["findings"]}
+    assert "for 20 classes" in said["FP502"]
+    assert "No weight changed" in document["summary"]["answer"]
+    assert "--data" in {one["code"]: one["message"] for one in trace(run)["findings"]}["FP502"]

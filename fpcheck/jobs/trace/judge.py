@@ -11,6 +11,7 @@ from fpcheck.core.findings import Finding, Severity, verdict_of
 from fpcheck.core.limits import SEVERITIES, check_level, effective_limits, selected
 from fpcheck.core.plain import Section, as_section, plain
 from fpcheck.core.settings import Settings
+from fpcheck.core.wording import counted
 from fpcheck.report.report import JUDGING, OUTCOMES
 
 FEWEST = 4  # checkpoints of which a plateau or a trend is told
@@ -77,7 +78,7 @@ def _answer(document: Section) -> str:
     if len(checkpoints) == 1:
         return "There is one checkpoint, and so no course to tell of."
     most = document["trends"]["most_changed"]
-    words = "The weights changed"
+    words = "The weights changed" if most["relative"] != 0.0 else "No weight changed"
     if most["layer"] is not None:
         words = f"'{most['layer']}' changed most, by {most['relative']:.3g} times its first norm"
     if "skipped" in loss or loss["start"] is None or loss["end"] is None:
@@ -111,7 +112,9 @@ def other_order(document: Section) -> str:
 def _quiet(document: Section) -> str:
     skipped = len(document["run"]["skipped"])
     left = f"; {skipped} file{'s' * (skipped > 1)} left out" if skipped else ""
-    return f"no rule about runs failed on {len(document['checkpoints'])} checkpoints{left}"
+    return (
+        f"no rule about runs failed on {counted(len(document['checkpoints']), 'checkpoint')}{left}"
+    )
 
 
 def place_of(document: Section, index: int) -> str:
@@ -151,11 +154,11 @@ def _without_loss(code: str, document: Section) -> Finding | None:
     """The finding that says why the loss cannot be judged; None where it can."""
     loss = document["trends"]["loss"]
     if "skipped" in loss:
-        return _skipped(code, f"{loss['skipped']}; it takes --data with targets")
+        return _skipped(code, str(loss["skipped"]))
     if words := other_order(document):
         return _skipped(code, words)
-    if len(document["checkpoints"]) < FEWEST:
-        return _skipped(code, f"{len(document['checkpoints'])} checkpoints; it takes {FEWEST}")
+    if (count := len(document["checkpoints"])) < FEWEST:
+        return _skipped(code, f"{counted(count, 'checkpoint')}; it takes {FEWEST}")
     return None
 
 

@@ -69,11 +69,11 @@ def find_checkpoints(given: Sequence[str | Path]) -> tuple[list[Path], bool]:
     """
     if not given:
         raise UsageError("no checkpoints", hint="fpcheck trace FOLDER, or its files one by one")
-    found: list[Path] = []
+    found: dict[Path, Path] = {}  # by where it lies: a file that is given twice is one
     by_hand = True
     for one in map(Path, given):
         if not one.is_dir():
-            found.append(one)
+            found.setdefault(one.resolve(), one)
             continue
         by_hand = False
         try:
@@ -82,14 +82,16 @@ def find_checkpoints(given: Sequence[str | Path]) -> tuple[list[Path], bool]:
             raise ModelFileError(
                 f"{one.name} cannot be listed: {error.strerror}", where=str(one)
             ) from None
-        found += [path for path in inside if path.is_file() and _is_checkpoint(path)]
+        for path in inside:
+            if path.is_file() and _is_checkpoint(path):
+                found.setdefault(path.resolve(), path)
     if not found:
         raise UsageError(
             f"there are no checkpoints in {Path(given[0]).name or given[0]}",
             where=str(given[0]),
             hint="model files are looked for in the folder itself, not below it",
         )
-    return found, by_hand
+    return list(found.values()), by_hand
 
 
 def in_order(paths: Sequence[Path], *, by_hand: bool) -> Ordered:

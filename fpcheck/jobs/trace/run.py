@@ -32,7 +32,7 @@ from fpcheck.jobs.trace.read import (
 )
 from fpcheck.jobs.trace.resume import SCHEMA, Earlier, alone, fits, read_earlier
 from fpcheck.jobs.trace.rows import Rows, Scored, choose, load_rows
-from fpcheck.jobs.trace.trends import trends
+from fpcheck.jobs.trace.trends import NO_LOSS, trends
 from fpcheck.network.activations import parse_activation
 from fpcheck.network.data import Data, Task
 from fpcheck.network.inputs import InputLaw
@@ -265,7 +265,8 @@ def _document(
     if not whole:
         return document
     constant = scored.constant if isinstance(scored, Scored) else None
-    document["trends"] = as_section(trends(course.entries, constant))
+    why = scored if isinstance(scored, str) and scored else NO_LOSS
+    document["trends"] = as_section(trends(course.entries, constant, why))
     document["tracks"] = _tracks(course)
     return document
 

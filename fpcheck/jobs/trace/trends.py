@@ -26,12 +26,20 @@ TAU_VARIANCE = 0.437
 # Two checkpoints early in a run that falls from the first step on may be alike: so many, or so much
 # of the run, make a plateau.
 FLAT, FLAT_SHARE = 3, 0.2
-NO_LOSS = "the loss is not known"
+NO_LOSS = "there is no loss without a network and --data with its targets"
 
 
-def trends(checkpoints: Sequence[Section], constant: float | None) -> Section:
-    """The trends. constant: the loss of the best answer that is the same for all rows."""
-    loss = _loss(checkpoints, constant)
+def trends(
+    checkpoints: Sequence[Section], constant: float | None, no_loss: str = NO_LOSS
+) -> Section:
+    """The trends.
+
+    constant: the loss of the best answer that is the same for all rows; without it `no_loss` says
+    why there is none.
+    """
+    loss: Section = {"skipped": no_loss}
+    if constant is not None:
+        loss = _loss(checkpoints, constant)
     return {
         "tails": _tails(checkpoints),
         "most_changed": _most_changed(checkpoints),
@@ -109,7 +117,7 @@ def _most_changed(checkpoints: Sequence[Section]) -> Section:
     if len(checkpoints) < 2 or not found:
         return {"layer": None, "relative": None}
     share, name = max(found)
-    return {"layer": name, "relative": share}
+    return {"layer": name if share > 0.0 else None, "relative": share}
 
 
 def _ratio_peaks(checkpoints: Sequence[Section]) -> list[Section]:
@@ -131,12 +139,12 @@ def _ratio_peaks(checkpoints: Sequence[Section]) -> list[Section]:
     return out
 
 
-def _loss(checkpoints: Sequence[Section], constant: float | None) -> Section:
+def _loss(checkpoints: Sequence[Section], constant: float) -> Section:
     """Start, end and best loss, the plateau and the escape as the escape question dates them."""
     losses = [one["loss"] for one in checkpoints]
     known = [(loss, at) for at, loss in enumerate(losses) if loss is not None]
-    if constant is None or not known:
-        return {"skipped": NO_LOSS}
+    if not known:
+        return {"skipped": "the outputs of no checkpoint are finite"}
     best, best_at = min(known)
     out: Section = {
         "start": losses[0], "end": losses[-1], "best": best, "best_at": best_at, "escape": None,
