@@ -93,3 +93,60 @@ def test_points_are_not_followed_where_that_is_not_wanted(tmp_path: Path) -> Non
     document = trace(tmp_path, output_activation="tanh", attractors=False)
     assert "skipped" in document["tracks"]
     assert "skipped" in document["checkpoints"][0]["attractors"]
+
+
+def image(weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    first, shift, second, other = weights
+    return np.tanh(second @ np.tanh(first @ x + shift) + other)
+
+
+def slope(weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    first, shift, second, other = weights
+    hidden = np.tanh(first @ x + shift)
+    out = np.tanh(second @ hidden + other)
+    return (1.0 - out**2)[:, None] * second @ ((1.0 - hidden**2)[:, None] * first)
+
+
+def continued(start: list[np.ndarray], end: list[np.ndarray], x: np.ndarray) -> np.ndarray | None:
+    """Where the point goes in steps that move it by 0.01 at the most; None at a fold."""
+    unit, t, step = np.eye(len(x)), 0.0, 1e-2
+    side = np.sign(np.linalg.det(unit - slope(start, x)))
+    while t < 1.0:
+        step = min(step, 1.0 - t)
+        mixed = [(1.0 - t - step) * a + (t + step) * b for a, b in zip(start, end, strict=True)]
+        y = x
+        for _ in range(7):
+            y = y + np.linalg.solve(unit - slope(mixed, y), image(mixed, y) - y)
+        near = np.linalg.norm(image(mixed, y) - y) < 1e-11 and np.linalg.norm(y - x) < 0.01
+        if near and np.sign(np.linalg.det(unit - slope(mixed, y))) == side:
+            t, x, step = t + step, y, 1.5 * step
+        elif step < 1e-9:
+            return None
+        else:
+            step *= 0.5
+    return x
+
+
+@pytest.mark.parametrize("seed", [16, 2, 54])
+def test_no_point_jumps_to_another_branch(tmp_path: Path, seed: int) -> None:
+    """Of seed 16 one point folds beside another branch; of seed 54 there are nine points."""
+    rng = np.random.default_rng(seed)
+    start = [
+        2.2 * rng.standard_normal((6, 2)) / 2**0.5, 0.3 * rng.standard_normal(6),
+        2.2 * rng.standard_normal((2, 6)) / 6**0.5, 0.3 * rng.standard_normal(2),
+    ]  # fmt: skip
+    runs = [[one + scale * rng.standard_normal(one.shape) for one in start] for scale in (0.0, 0.5)]
+    for i, weights in enumerate(runs):
+        names = ("a.weight", "a.bias", "b.weight", "b.bias")
+        np.savez(tmp_path / f"step_{i}.npz", **dict(zip(names, weights, strict=True)))
+    document = trace(tmp_path, activation="tanh", output_activation="tanh")
+    first, last = (
+        {one["track"]: np.array(one["point"]) for one in entry["attractors"]["fixed_points"]}
+        for entry in document["checkpoints"]
+    )
+    for name, point in first.items():
+        expected = continued(*runs, point)
+        found = last.get(name)
+        assert (found is None) == (expected is None)
+        if expected is not None:
+            assert found == pytest.approx(expected, abs=1e-7)

@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 FINEST = 2.0**-6  # of the way: the smallest step that is tried
 # A step is taken where Newton ends within this share of where its first, tangent, step leads.
 STRAIGHT = 0.5
+KEPT_BYTES = 2**27  # of the weights between two checkpoints
 ROUNDING = 1e-9  # relative: a move below it needs no tangent to be believed
 
 
@@ -31,7 +32,7 @@ class Way:
     programs: dict[float, Program] = field(default_factory=dict)
 
     def program(self, t: float) -> Program:
-        """The program at `t` in [0, 1], made once."""
+        """The program at `t` in [0, 1], made once while KEPT_BYTES hold them."""
         if t in (0.0, 1.0):
             return (self.start if t == 0.0 else self.end).program
         if t not in self.programs:
@@ -40,7 +41,11 @@ class Way:
                 first = np.asarray(self.start.parameters[old], np.float64)
                 last = np.asarray(self.end.parameters[new], np.float64)
                 mixed[new] = (1.0 - t) * first + t * last
-            self.programs[t] = compile_program(self.end.skeleton, mixed)
+            made = compile_program(self.end.skeleton, mixed)
+            size = sum(tensor.nbytes for tensor in mixed.values())
+            if (len(self.programs) + 1) * size > KEPT_BYTES:
+                return made
+            self.programs[t] = made
         return self.programs[t]
 
     def turned(self) -> Way:
