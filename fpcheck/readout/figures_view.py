@@ -73,7 +73,9 @@ def depth_picture(section: Section) -> Picture:
             Region("score", "linear readout"),
             Region("95%", "interval", "other"),
         ),
-        x=Axis("depth: layers with weights above the input", -0.3, 1.25 * deepest + 0.3),
+        x=Axis(
+            "depth: layers with weights above the input", -0.3, 1.25 * deepest + 0.3, whole=True
+        ),
         y=_scores(section, probes, []),
         marks=tuple(
             Mark(one["node"] if one["node"] == best else "", one["depth"], one["score"])

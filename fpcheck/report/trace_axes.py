@@ -44,12 +44,14 @@ def across(document: Section) -> tuple[list[float], Axis]:
     rising = None not in steps and all(a < b for a, b in pairwise(steps))
     if not rising or count < 2:
         places = [float(i + 1) for i in range(count)]
-        return places, Axis("checkpoint", 1.0, max(2.0, float(count)))
+        return places, Axis("checkpoint", 1.0, max(2.0, float(count)), whole=True)
     if steps[0] >= 0 and steps[count // 2] < CROWDED * steps[-1] and count > 3:
         shift = 1 if steps[0] == 0 else 0
         places = [math.log10(step + shift) for step in steps]
         return places, Axis("step + 1" if shift else "step", places[0], places[-1], log=True)
-    return [float(step) for step in steps], Axis("step", float(steps[0]), float(steps[-1]))
+    return [float(step) for step in steps], Axis(
+        "step", float(steps[0]), float(steps[-1]), whole=True
+    )
 
 
 def level_axis(title: str, values: Sequence[float], *, logarithmic: bool) -> Axis:

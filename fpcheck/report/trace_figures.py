@@ -183,7 +183,7 @@ def _depth_figure(
         return None
     return Picture(
         title=title, cells=GROUND, regions=tuple(regions),
-        x=Axis("layer, from the input", 1.0, float(deepest)),
+        x=Axis("layer, from the input", 1.0, float(deepest), whole=True),
         y=level_axis(name, everything, logarithmic=logarithmic), curves=tuple(curves),
         caption="A line a checkpoint; sampled.",
     )  # fmt: skip

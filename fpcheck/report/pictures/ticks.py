@@ -24,6 +24,7 @@ def ticks(axis: Axis, most: int = 7) -> list[tuple[float, str]]:
         return _logarithmic(axis, most)
     power = 10.0 ** math.floor(math.log10(span / most))
     step = next(each * power for each in STEPS if span / (each * power) <= most - 1 or each == 10.0)
+    step = max(step, 1.0) if axis.whole else step
     first = math.ceil(axis.low / step - MARGIN)
     last = math.floor(axis.high / step + MARGIN)
     digits = max(0, -math.floor(math.log10(step) + MARGIN))
