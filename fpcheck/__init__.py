@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fpcheck.jobs.analyze import analyze
+    from fpcheck.jobs.trace import trace
     from fpcheck.network.load import load
     from fpcheck.network.network import Network
     from fpcheck.network.skeleton import Skeleton
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Network", "Report", "Skeleton", "__version__", "analyze", "load"]
+__all__ = ["Network", "Report", "Skeleton", "__version__", "analyze", "load", "trace"]
 
 _HOMES = {
     "Network": "fpcheck.network.network",
@@ -29,6 +30,7 @@ _HOMES = {
     "Skeleton": "fpcheck.network.skeleton",
     "analyze": "fpcheck.jobs.analyze",
     "load": "fpcheck.network.load",
+    "trace": "fpcheck.jobs.trace",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fpcheck.cli import label_options, options
+from fpcheck.cli import checks, label_options, options, probe_options
 from fpcheck.cli.outputs import check_pictures, plan_outputs
 from fpcheck.cli.run import analyze_all, analyze_one
 from fpcheck.cli.terminal import show
@@ -36,24 +36,8 @@ def analyze(
             rich_help_panel=options.MODEL,
         ),
     ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            metavar="COLUMN",
-            help="The target column of a .csv; the target array of a .npz.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--task",
-            metavar="TASK",
-            help="What the targets are: classification or regression; told from them otherwise.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
+    target: options.Target = None,
+    task: options.Task = None,
     spec: options.Spec = None,
     activation: options.Activation = None,
     output_activation: options.OutputActivation = None,
@@ -86,17 +70,12 @@ def analyze(
             "--question",
             "-Q",
             metavar="NAME",
-            help="Only weights, signal, attractors, readout or simplicity, which is asked by name "
-            "alone. Repeatable.",
+            help="Only weights, signal, attractors, readout, or simplicity and escape, which are "
+            "asked by name alone. Repeatable.",
             rich_help_panel=options.WORK,
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed", metavar="N", help="Of all that is drawn; 0.", rich_help_panel=options.WORK
-        ),
-    ] = None,
+    seed: options.Seed = None,
     starts: Annotated[
         int | None,
         typer.Option(
@@ -177,6 +156,7 @@ def analyze(
             rich_help_panel=options.WORK,
         ),
     ] = None,
+    short_run: options.ShortRun = None,
     splits: Annotated[
         int | None,
         typer.Option(
@@ -204,15 +184,7 @@ def analyze(
             rich_help_panel=options.WORK,
         ),
     ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads",
-            metavar="N",
-            help="0, one a core. No number depends on it.",
-            rich_help_panel=options.WORK,
-        ),
-    ] = None,
+    threads: options.Threads = None,
     self_map: Annotated[
         bool | None,
         typer.Option(
@@ -230,6 +202,11 @@ def analyze(
     label_scan: label_options.Scan = None,
     scaled_neurons: label_options.ScaledNeurons = None,
     label_training: label_options.Training = None,
+    probe_steps: probe_options.Steps = None,
+    optimiser: probe_options.Optimiser = None,
+    lr: probe_options.LearningRate = None,
+    batch: probe_options.Batch = None,
+    escape_scan: probe_options.Scan = None,
     limit: options.Limits = None,
     select: options.Select = None,
     ignore: options.Ignore = None,
@@ -241,14 +218,7 @@ def analyze(
     verbose: options.Verbose = False,
     ascii_only: options.Ascii = False,
     width: options.Width = None,
-    timings: Annotated[
-        bool,
-        typer.Option(
-            "--timings",
-            help="Add the seconds spent; the same report is then not the same bytes.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = False,
+    timings: options.Timings = False,
     show_settings: options.ShowSettings = False,
 ) -> int:
     """Analyze a network: its weights, its signal, where it settles, what it reads out.
@@ -256,8 +226,8 @@ def analyze(
     A model is a file (.pt, .safetensors, .npz, .onnx, .keras, .h5, .skops,
     ...), a spec (.toml) or a live model (package.module:factory). The weights
     are always looked at, the attractors where input and output have one
-    shape, the readout where there are --data, the simplicity of the labels
-    where it is asked for.
+    shape, the readout where there are --data; the simplicity of the labels
+    and the escape, the first steps of training, where they are asked for.
 
     \b
       fpcheck analyze samples/autoencoder.pt --activation tanh
@@ -285,6 +255,7 @@ def analyze(
             "spectrum": spectrum,
             "draws": draws,
             "samples": samples,
+            "short-run": short_run,
             "splits": splits,
             "readout-draws": readout_draws,
             "bias-share": bias_share,
@@ -298,6 +269,11 @@ def analyze(
             "label-scan": label_scan or None,
             "scaled-neurons": scaled_neurons,
             "label-training": label_training,
+            "probe-steps": probe_steps,
+            "probe-optimiser": optimiser,
+            "probe-rate": lr,
+            "probe-batch": batch,
+            "escape-scan": escape_scan,
             "select": select or None,
             "ignore": ignore or None,
             "fail-on": fail_on,
@@ -305,10 +281,12 @@ def analyze(
     )
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=quiet, verbose=verbose)
     steps = {"scale": scale, "centre": centre, "clip": clip}
-    options.check_data_flags(data, {"target": target, "task": task, **steps})
+    checks.check_data_flags(data, {"target": target, "task": task, **steps})
     chosen = tuple(models or ()) or configuration.models()
-    options.check_attractor_flags(configuration)
+    checks.check_attractor_flags(configuration)
+    checks.check_short_run(configuration, data)
     label_options.check_label_flags(configuration, data)
+    probe_options.check_probe_flags(configuration, data)
     if show_settings:
         show(options.settings_table(configuration, chosen[0] if chosen else ""))
         return 0
@@ -318,10 +296,11 @@ def analyze(
         )
     plans = plan_outputs(format_, output or (), chosen)
     asked = configuration.value
-    read_out = options.asks(configuration, "readout") and data is not None
-    options.check_readout_flags(configuration, read_out=read_out)
-    fitted = options.asks(configuration, "simplicity") and data is not None
-    drawn = bool(asked("slice").value or asked("continuation").value or read_out or fitted)
+    read_out = checks.asks(configuration, "readout") and data is not None
+    checks.check_readout_flags(configuration, read_out=read_out)
+    of_data = [checks.asks(configuration, name) for name in ("readout", "simplicity", "escape")]
+    pictured = data is not None and any(of_data)
+    drawn = bool(asked("slice").value or asked("continuation").value or pictured)
     check_pictures(plans, drawn=drawn)
     flags = {
         "data": data,

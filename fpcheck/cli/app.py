@@ -18,6 +18,7 @@ from fpcheck.cli.report import report
 from fpcheck.cli.screen import screen
 from fpcheck.cli.suggest import suggest
 from fpcheck.cli.terminal import show
+from fpcheck.cli.trace import trace
 from fpcheck.cli.warm import warm
 from fpcheck.core.errors import UsageError
 
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (analyze, inspect, suggest, screen, explain, new, report, warm, bench):
+for command in (analyze, inspect, suggest, screen, trace, explain, new, report, warm, bench):
     app.command()(command)
 
 

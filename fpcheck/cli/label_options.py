@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from fpcheck.cli.options import asks
+from fpcheck.cli.checks import asks
 from fpcheck.core.config import Configuration
 from fpcheck.core.errors import UsageError
 
@@ -108,11 +108,13 @@ def check_label_flags(configuration: Configuration, data: Path | None) -> None:
     asked = asks(configuration, "simplicity")
     if asked and data is not None:
         return
-    missing = "--data FILE names its rows" if asked else "add --question simplicity"
+    why, missing = "which is not asked for", "add --question simplicity"
+    if asked:
+        why, missing = "which needs data with targets", "name them by --data FILE"
     for name, flag in FLAGS.items():
         if configuration.value(name).source.startswith("--"):
             raise UsageError(
-                f"{flag} is about the simplicity of the labels, which is not asked for",
+                f"{flag} is about the simplicity of the labels, {why}",
                 where=flag,
                 hint=f"{missing}, or leave {flag} out",
             )

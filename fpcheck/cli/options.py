@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, TypeAlias
 
 import typer
 
 from fpcheck.core.config import Configuration
 from fpcheck.core.errors import UsageError
-from fpcheck.core.nearest import did_you_mean
-from fpcheck.core.settings import asked_questions
 from fpcheck.report.style import Style
 
 MODEL = "Model"
@@ -70,6 +67,24 @@ InputShape: TypeAlias = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+Target: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="COLUMN",
+        help="The target column of a .csv; the target array of a .npz.",
+        rich_help_panel=MODEL,
+    ),
+]
+Task: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="classification or regression, where the targets do not tell.",
+        rich_help_panel=MODEL,
+    ),
+]
 Scale: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -86,6 +101,28 @@ Centre: TypeAlias = Annotated[
         metavar="VALUE",
         help="Subtract a number, or the 'mean' of every entry, first.",
         rich_help_panel=MODEL,
+    ),
+]
+ShortRun: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--short-run",
+        help="Train for some hundred steps on --data, beside the signal: does the loss fall?",
+        show_default=False,
+        rich_help_panel=WORK,
+    ),
+]
+Seed: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", help="Of all that is drawn; 0.", rich_help_panel=WORK),
+]
+Threads: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        help="0, one a core. No number depends on it.",
+        rich_help_panel=WORK,
     ),
 ]
 Limits: TypeAlias = Annotated[
@@ -172,6 +209,14 @@ Width: TypeAlias = Annotated[
     int | None,
     typer.Option("--width", metavar="N", help="Columns of the report.", rich_help_panel=OUTPUT),
 ]
+Timings: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--timings",
+        help="Add the seconds spent; the same report is then not the same bytes.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 ShowSettings: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -200,56 +245,6 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(word) for word in words)
 
 
-def asks(configuration: Configuration, question: str) -> bool:
-    """Whether the question is asked, by name or because none is named."""
-    asked = cast("tuple[str, ...]", configuration.value("questions").value)
-    return question in asked_questions(asked)
-
-
-def check_readout_flags(configuration: Configuration, *, read_out: bool) -> None:
-    """Nothing, if every flag about the readout is given where it is asked for.
-
-    Raises:
-        UsageError: it is not: the flag would be of no effect.
-    """
-    if read_out:
-        return
-    for name in ("readout-draws", "bias-share"):
-        flag = f"--{name}"
-        if configuration.value(name).source == flag:
-            missing = "--data FILE names its rows"
-            if not asks(configuration, "readout"):
-                missing = "add --question readout"
-            raise UsageError(
-                f"{flag} is about the readout, which is not asked for",
-                where=flag,
-                hint=f"{missing}, or leave {flag} out",
-            )
-
-
-def check_attractor_flags(configuration: Configuration) -> None:
-    """Nothing, if every flag about the attractors is given where they are asked for.
-
-    Raises:
-        UsageError: they are not: the flag would be of no effect.
-    """
-    iterated = configuration.value("self-map").value is not False
-    if iterated and asks(configuration, "attractors"):
-        return
-    about = ["slice", "continuation", "spectrum", "draws"]
-    if not asks(configuration, "simplicity"):  # whose search has an effort too
-        about.insert(0, "effort")
-    for name in about:
-        flag = f"--{name}"
-        if configuration.value(name).source == flag:
-            missing = "add --question attractors" if iterated else "leave --no-self-map out"
-            raise UsageError(
-                f"{flag} is about the attractors, which are not asked for",
-                where=flag,
-                hint=f"{missing}, or leave {flag} out",
-            )
-
-
 def output_style(*, width: int | None, ascii_only: bool, quiet: bool, verbose: bool) -> Style:
     """The style for stdout under these flags.
 
@@ -272,28 +267,6 @@ def output_style(*, width: int | None, ascii_only: bool, quiet: bool, verbose: b
     return style_for(
         sys.stdout, os.environ, width=width, ascii_only=ascii_only, quiet=quiet, verbose=verbose
     )
-
-
-TASKS = ("classification", "regression")
-
-
-def check_data_flags(data: Path | None, flags: Mapping[str, str | None]) -> None:
-    """Nothing, if the flags about the data can be used.
-
-    Raises:
-        UsageError: one of them without data, which it would be silently ignored without, or an
-            unknown task.
-    """
-    given = [name for name, value in flags.items() if value is not None]
-    if data is None and given:
-        raise UsageError(
-            f"--{given[0]} is about the data, and no data were given",
-            where=f"--{given[0]}",
-            hint="--data FILE names them",
-        )
-    task = flags.get("task")
-    if task is not None and task not in TASKS:
-        raise UsageError(f"unknown task '{task}'", where="--task", hint=did_you_mean(task, TASKS))
 
 
 def settings_table(configuration: Configuration, model: str) -> str:

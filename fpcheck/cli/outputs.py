@@ -88,7 +88,8 @@ def check_pictures(plans: Sequence[Sequence[Output]], *, drawn: bool) -> None:
             f"there is no picture to write as {wanted[0]}",
             where="--output",
             hint="--slice auto draws the basins, --continuation the fixed points over the gain, "
-            "--data the readout's curves, with --question simplicity the bits of the labels",
+            "--data the readout's curves, with --question simplicity the bits of the labels, "
+            "with --question escape the training probe",
         )
 
 

@@ -36,7 +36,9 @@ def report(
     ascii_only: options.Ascii = False,
     width: options.Width = None,
 ) -> int:
-    """Show a saved report again: in another format, under other limits. Nothing is measured.
+    """Show a saved report, or trace, again: in another format, under other limits.
+
+    Nothing is measured.
 
     The settings saved in the report hold, but for what flags and --config change.
 
@@ -48,7 +50,7 @@ def report(
     from fpcheck.cli.deliver import deliver, rendered
     from fpcheck.cli.outputs import plan_outputs
     from fpcheck.cli.terminal import say
-    from fpcheck.report.document import read_report
+    from fpcheck.report.document import is_trace, read_saved
     from fpcheck.report.report import exit_code, judge_document, saved_settings
 
     configuration = read_configuration(
@@ -60,11 +62,18 @@ def report(
     )
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=quiet, verbose=verbose)
     (plan,) = plan_outputs(format_, output or (), [str(saved)])
-    document = read_report(saved)
-    settings = _changed(saved_settings(document), configuration, str(document["subject"]["name"]))
+    document = read_saved(saved)
+    name = document["run" if is_trace(document) else "subject"]["name"]
+    settings = _changed(saved_settings(document), configuration, str(name))
     try:
-        judged = judge_document(document, settings)
-        texts = rendered(judged, plan, style)
+        if is_trace(document):
+            from fpcheck.cli.trace_run import rejudged, rendered_trace
+
+            judged = rejudged(document, settings)
+            texts = rendered_trace(judged.document, plan, style)
+        else:
+            judged = judge_document(document, settings)
+            texts = rendered(judged, plan, style)
     except (TypeError, KeyError, IndexError, ValueError) as error:
         # The schema lets a number be null, for one that was not finite; where a rule or a table
         # needs it, somebody has changed the file.

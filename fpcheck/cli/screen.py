@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fpcheck.cli import options
+from fpcheck.cli import checks, options
 from fpcheck.cli.terminal import say
 from fpcheck.core.errors import UsageError
 from fpcheck.core.settings import Settings
@@ -40,24 +40,8 @@ def screen(
             rich_help_panel=options.MODEL,
         ),
     ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            metavar="NAME",
-            help="The column of a .csv, or the array of a .npz, that is predicted.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--task",
-            metavar="NAME",
-            help="classification or regression, where the targets do not tell.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
+    target: options.Target = None,
+    task: options.Task = None,
     scale: options.Scale = None,
     centre: options.Centre = None,
     activation: options.Activation = None,
@@ -156,7 +140,7 @@ def screen(
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=False, verbose=False)
     if data is None:
         raise UsageError("no data were given", where="--data", hint="--data FILE names them")
-    options.check_data_flags(data, {"task": task})
+    checks.check_data_flags(data, {"task": task})
     if output is not None:
         check_writable(output)
     usual = Settings()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fpcheck.cli import options
+from fpcheck.cli import checks, options
 from fpcheck.core.errors import UsageError
 from fpcheck.report.style import Style
 
@@ -42,19 +42,11 @@ def suggest(
             "--data",
             "-d",
             metavar="FILE",
-            help="Rows for the trial start and for LSUV.",
+            help="Rows for the trial start, for LSUV, and for a short run of training.",
             rich_help_panel=options.MODEL,
         ),
     ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            metavar="NAME",
-            help="The target column of a .csv, left out of the rows.",
-            rich_help_panel=options.MODEL,
-        ),
-    ] = None,
+    target: options.Target = None,
     method: Annotated[
         str,
         typer.Option(
@@ -115,6 +107,15 @@ def suggest(
             help="Layers; the model's own, or 100, unless given.",
         ),
     ] = None,
+    short_run: Annotated[
+        bool | None,
+        typer.Option(
+            "--short-run/--no-short-run",
+            help="Train for a moment on --data, as the network is and as suggested; yes.",
+            show_default=False,
+            rich_help_panel=options.WORK,
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -152,16 +153,20 @@ def suggest(
     form = format_ or "terminal"
     check_format(form, "--format", FORMATS)
     style = options.output_style(width=width, ascii_only=ascii_only, quiet=False, verbose=False)
-    options.check_data_flags(data, {"target": target})
+    checks.check_data_flags(data, {"target": target})
+    if short_run is not None and data is None:
+        raise UsageError("--short-run trains on the data", where="--short-run", hint="--data FILE")
     if output is not None:
         check_writable(output)
     shapes = {"sparsity": sparsity, "clip": clip, "units": units, "depth": depth}
-    _check_question(model, form, shapes, {"sigma_b": sigma_b, "data": data})
+    _check_question(model, form, shapes, {"sigma_b": sigma_b})
     wishes: dict[str, Any] = {
         "spec": spec, "activation": activation, "output_activation": output_activation,
         "key": key, "layout": layout, "data": data, "target": target, "method": method,
         "q_star": q_star, "sigma_b": sigma_b, "input_shape": options.shape_of(input_shape),
     }  # fmt: skip
+    # Code and specs do not show it.
+    wishes["short_run"] = short_run is not False and form in ("terminal", "json")
     document = _suggested(model, seed, wishes, shapes)
     text = _text(document, form, style)
     deliver_text(text, output)
@@ -205,8 +210,12 @@ def _suggested(
     def work(monitor: Monitor) -> dict[str, Any]:
         if shapes["sparsity"] is not None:
             loading = {name: wishes[name] for name in LOADING}
-            wished = {**shapes, "q_star": wishes["q_star"]}
-            return suggest_sparse(model, **loading, **wished, monitor=monitor)
+            wished = {**shapes, "q_star": wishes["q_star"], "target": wishes["target"]}
+            data = wishes["data"] if wishes["short_run"] else None
+            settings = Settings(seed=seed)
+            return suggest_sparse(
+                model, **loading, **wished, data=data, settings=settings, monitor=monitor
+            )
         return run_suggestion(model, **wishes, settings=Settings(seed=seed), monitor=monitor)
 
     # What the code of a live model prints must not stand in the suggestion.

@@ -14,6 +14,7 @@ from fpcheck.core.settings import (
     LABEL_SCANS,
     PLANE_FILES,
     PLANES,
+    PROBE_OPTIMISERS,
     QUESTIONS,
     Settings,
     names_plane_file,
@@ -183,6 +184,7 @@ KEYS: tuple[Key, ...] = (
     Key("slice", "slice", plane, "auto takes the three largest basins; or A,B,C; or plane.npy"),
     Key("draws", "draws", whole(1), "1 is the default; more are for specs, which draw weights"),
     Key("samples", "samples", whole(2), "512 is the default; an interval needs at least two"),
+    Key("short-run", "short_run", truth, "false is the default: nothing is trained"),
     Key("splits", "splits", whole(2), "20 is the default; an interval needs at least two"),
     Key("readout-draws", "readout_draws", whole(0), "5 is the default; 0 draws no networks"),
     Key("bias-share", "bias_share", between, "for example 0.1; leave it out for no correction"),
@@ -194,6 +196,11 @@ KEYS: tuple[Key, ...] = (
     Key("label-scan", "label_scan", scans, f"known: {', '.join(LABEL_SCANS)}"),
     Key("scaled-neurons", "scaled_neurons", truth, "false is the default"),
     Key("label-training", "label_training", truth, "true is the default: trained beside it"),
+    Key("probe-steps", "probe_steps", whole(1), "300 is the default"),
+    Key("probe-optimiser", "probe_optimiser", one_of(PROBE_OPTIMISERS), "sgd is the default"),
+    Key("probe-rate", "probe_rate", number(0.0), "0 is the default: chosen by the curvature"),
+    Key("probe-batch", "probe_batch", whole(0), "0 is the default: all rows in every step"),
+    Key("escape-scan", "escape_scan", truth, "false is the default: it takes its time"),
     Key("self-map", "self_map", truth, "leave it out to iterate wherever the shapes agree"),
     Key("threads", "threads", whole(0), "0 takes one thread a core; no number depends on it"),
     Key("select", "select", codes, "prefixes such as FP1 or whole codes such as FP102"),
@@ -201,7 +208,13 @@ KEYS: tuple[Key, ...] = (
     Key("fail-on", "fail_on", one_of(GATES), "the lowest level that gives exit code 1"),
 )
 TABLES = ("limits", "levels", "per-model")
-ALIASES = {"question": "questions", "errors": "label-errors"}
+ALIASES = {
+    "question": "questions",
+    "errors": "label-errors",
+    "optimiser": "probe-optimiser",
+    "lr": "probe-rate",
+    "batch": "probe-batch",
+}
 # The flags that are not called as their keys are.
 FLAG_NAMES = {key: flag for flag, key in ALIASES.items()}
 BY_NAME = {key.name: key for key in KEYS}

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 
 LISTED = 12  # a list of valid names longer than this helps nobody
+SHORTENED = 5  # letters that tell the beginning of a name
+CUT_SHORT = 0.95  # of the likeness of a whole name
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -20,7 +22,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def _difference(name: str, other: str) -> tuple[float, int, str]:
-    """Small for likely misspellings; among equally alike names the letters in place decide."""
+    """Small for likely misspellings; among equally alike names the letters in place decide.
+
+    A name that was cut short is compared with the beginning of the other one.
+    """
     alike = difflib.SequenceMatcher(None, other, name).ratio()
+    if len(name) >= SHORTENED:
+        start = difflib.SequenceMatcher(None, other[: len(name) + 1], name).ratio()
+        alike = max(alike, CUT_SHORT * start)
     in_place = sum(a == b for a, b in zip(name, other, strict=False))
     return -alike, -in_place, other

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # The order in which questions are measured and shown; `weights` is always asked.
-QUESTIONS = ("weights", "signal", "attractors", "readout", "simplicity")
+QUESTIONS = ("weights", "signal", "attractors", "readout", "simplicity", "escape")
 # Those that are asked by name alone.
-ON_REQUEST = ("simplicity",)
+ON_REQUEST = ("simplicity", "escape")
 # Along what the bits of the labels can be scanned.
 LABEL_SCANS = ("width", "depth")
 # What a slice can be laid through, beside three attractors: words, and files of directions.
 PLANES = ("auto", "random", "principal")
 PLANE_FILES = (".npy", ".npz", ".csv")
+# How the training probe steps; "norm-adaptive": SGD at rate / |theta|^(depth - 2).
+PROBE_OPTIMISERS = ("sgd", "norm-adaptive", "momentum", "adam")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Settings:
     slice: tuple[str, ...] = ()  # the plane drawn: one of PLANES, a file, or ids of attractors
     draws: int = 1  # networks drawn from a spec
     samples: int = 512  # inputs on which the signal is measured
+    short_run: bool = False  # try by the training probe whether the loss falls at all
     splits: int = 20  # random splits of the readout
     test_share: float = 0.25  # of the rows, held out in each split
     readout_draws: int = 5  # random networks whose last layer is fitted
@@ -48,6 +51,11 @@ class Settings:
     label_scan: tuple[str, ...] = ()  # of "width", "depth": the bits at other sizes
     scaled_neurons: bool = False  # every hidden unit with a random scale of its own
     label_training: bool = True  # train the same architecture beside it
+    probe_steps: int = 300  # of the training probe
+    probe_optimiser: str = "sgd"  # one of PROBE_OPTIMISERS
+    probe_rate: float = 0.0  # its learning rate; 0: chosen by the curvature
+    probe_batch: int = 0  # rows of a step; 0: all of them
+    escape_scan: bool = False  # probes of fresh draws over initialisation scale and depth
     self_map: bool | None = None  # None: where input and output shapes agree
     threads: int = 0  # 0: one a core
     limits: Mapping[str, float] = field(default_factory=dict)

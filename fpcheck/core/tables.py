@@ -52,11 +52,17 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis of a picture: its title and the values at its two ends, low < high."""
+    """One axis of a picture: its title and the values at its two ends, low < high.
+
+    log: the ends, and what is drawn, are common logarithms; the axis names the numbers themselves.
+    whole: between whole numbers there is nothing to name, as between layers.
+    """
 
     title: str
     low: float
     high: float
+    log: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

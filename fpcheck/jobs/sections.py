@@ -15,9 +15,10 @@ from fpcheck.core.errors import UsageError
 from fpcheck.core.memory import require_memory
 from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
-from fpcheck.core.settings import Settings, asked_questions
+from fpcheck.core.settings import QUESTIONS, Settings, asked_questions
 from fpcheck.core.streams import random_stream
 from fpcheck.jobs.cells import attractors_of_cells
+from fpcheck.jobs.short_run import NOT_ASKED, beside_rules, of_escape, short_run
 from fpcheck.jobs.timing import Stopwatch
 from fpcheck.network.data import Data
 from fpcheck.network.inputs import InputLaw, draw_inputs
@@ -33,7 +34,7 @@ SectionData = dict[str, Any]
 NO_WEIGHTS = "there are no weights to look at"
 BLACK_BOX = "the model is a black box: the values of its layers are not known"
 # What a part of a network says nothing of.
-OF_THE_WHOLE = ("attractors", "readout", "simplicity")
+OF_THE_WHOLE = ("attractors", "readout", "simplicity", "escape")
 NOT_TAKEN = "not taken as a self-map, because --no-self-map was given"
 
 
@@ -61,11 +62,12 @@ def measure_sections(case: Case, watch: Stopwatch) -> SectionData:
         "attractors": _attractors,
         "readout": _readout,
         "simplicity": _simplicity,
+        "escape": _escape,
     }
     asked = asked_questions(case.settings.questions)
     broken = _nonfinite(case.subject)
     sections: SectionData = {}
-    for name, ask in questions.items():
+    for name in QUESTIONS:
         case.monitor.check()
         if name != "weights" and name not in asked:
             sections[name] = {"skipped": f"not asked; pass --question {name}", "asked": False}
@@ -74,7 +76,11 @@ def measure_sections(case: Case, watch: Stopwatch) -> SectionData:
         else:
             case.monitor.report(name, 0, 0)
             with watch.measured(name):
-                sections[name] = ask(case)
+                sections[name] = questions[name](case)
+    if "skipped" not in sections["signal"]:
+        with watch.measured("short run"):
+            run = _short_run(case, sections["escape"])
+        sections["signal"] = beside_rules(sections["signal"], run, case.settings)
     return sections
 
 
@@ -128,6 +134,18 @@ def _signal(case: Case) -> SectionData:
         layer_laws=case.subject.layer_laws,
     )
     return as_section(result)
+
+
+def _short_run(case: Case, escape: SectionData) -> SectionData:
+    """Whether the loss falls at all: as the escape question saw it, else by a run of its own."""
+    if escape.get("asked") is not False:
+        return of_escape(escape)
+    if not case.settings.short_run:
+        return {"skipped": NOT_ASKED, "asked": False}
+    if case.subject.partial is not None:
+        return {"skipped": case.subject.partial.skipped}
+    trained = case.subject.format != "spec"
+    return short_run(_network(case), case.data, case.settings, case.monitor, trained=trained)
 
 
 def _attractors(case: Case) -> SectionData:
@@ -194,6 +212,23 @@ def _simplicity(case: Case) -> SectionData:
         laws=case.subject.layer_laws or None,
     )
     return as_section(result) if isinstance(result, Skipped) else result.section()
+
+
+def _escape(case: Case) -> SectionData:
+    if case.data is None:
+        return {"skipped": "there are no data; pass --data FILE"}
+    from fpcheck.escape.measure import measure as measure_escape
+
+    result = measure_escape(
+        _network(case),
+        case.data,
+        case.settings,
+        random_stream(case.settings.seed, "escape"),
+        case.monitor,
+        laws=case.subject.layer_laws or None,
+        trained=case.subject.format != "spec",
+    )
+    return as_section(result)
 
 
 def _network(case: Case) -> Network:

@@ -10,7 +10,6 @@ from numba.extending import intrinsic, overload
 
 from fpcheck.kernels.compile import scalar
 
-INFINITY_BITS = 0x7FF0000000000000
 MAGNITUDE_BITS = 0x7FFFFFFFFFFFFFFF
 LEADING_BITS = ~0x7FFFFFF  # the 26 leading bits of a significand, whose square is exact
 

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import math
 
+from fpcheck.kernels.answers import ARGMAX, BAND, SIGN
 from fpcheck.kernels.compile import kernel, scalar
-
-SIGN = 0
-ARGMAX = 1
-BAND = 2
 
 
 @kernel

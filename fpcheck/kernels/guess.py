@@ -6,11 +6,12 @@ more rows are wrong than may be. The rows stand side by side, eight to a vector 
 
 from __future__ import annotations
 
-from fpcheck.kernels import passes
+from fpcheck.kernels.answers import ARGMAX, SIGN
+from fpcheck.kernels.chain import activate
 from fpcheck.kernels.compile import kernel, scalar
 from fpcheck.kernels.counter import AT, LAW, LEVELS, SIZE, WORD, draw_block, network_key
 from fpcheck.kernels.lanes import LANES, product
-from fpcheck.kernels.opcodes import EXPONENTIAL, IDENTITY, NORMAL, PERIODIC
+from fpcheck.kernels.opcodes import IDENTITY
 
 # Columns of the table of layers.
 INPUTS = 0
@@ -22,13 +23,7 @@ FAMILY = 5
 FIRST_BLOCK = 6  # the blocks of numbers that it needs, in order
 END_BLOCK = 7
 SCALES = 8  # where the scales of its units begin, or NONE
-LAYER_COLUMNS = 9
 NONE = -1
-
-# The rules by which a row is answered right.
-SIGN = 0  # f > 0 where `wanted` is 1, f <= 0 where it is 0
-ARGMAX = 1  # the largest output is the one that `wanted` numbers; the first of equal ones
-BAND = 2  # every output within `tolerance` of `wanted`
 
 
 @kernel
@@ -67,7 +62,7 @@ def guess(
                         values, (1 - target) * half, values, target * half,
                     )  # fmt: skip
                 if layers[layer, OPCODE] != IDENTITY:
-                    _activate(
+                    activate(
                         layers[layer, FAMILY], layers[layer, OPCODE], values[target : target + 1],
                         LANES * outputs, shift, activations[layer, 0], activations[layer, 1],
                         exponential, normal, periodic,
@@ -111,18 +106,6 @@ def _draw_layer(layers, layer, blocks, parameters, h1, h2, numbers):
             for j in range(at, at + inputs):
                 numbers[j] *= numbers[scales + unit]
     return 0
-
-
-@scalar
-def _activate(family, opcode, z, columns, shift, p0, p1, exponential, normal, periodic):
-    if exponential is not None and family == EXPONENTIAL:
-        passes.exponential(opcode, z, columns, shift, p0, p1)
-    elif normal is not None and family == NORMAL:
-        passes.normal(opcode, z, columns, shift, p0, p1)
-    elif periodic is not None and family == PERIODIC:
-        passes.periodic(opcode, z, columns, shift, p0, p1)
-    else:
-        passes.piecewise(opcode, z, columns, shift, p0, p1)
 
 
 @scalar

@@ -30,7 +30,6 @@ from fpcheck.kernels.functions import erf
 
 # Columns of `table` after those of kernels.chain: where the layer's units begin among all.
 FIRST = 6
-TABLE_COLUMNS = 7
 
 # How a latent coordinate becomes a parameter: columns of `forms`.
 FORM = 0

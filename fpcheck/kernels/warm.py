@@ -9,6 +9,7 @@ import numpy as np
 
 from fpcheck.core.progress import Monitor
 from fpcheck.kernels import (
+    answers,
     batched,
     chain,
     compile,
@@ -136,7 +137,7 @@ def _warm_guess(exponential: int | None, normal: int | None, periodic: int | Non
     blocks, laws, key = np.array([[0, 2, counter.UNIFORM, 0, 0]]), np.zeros((1, 2)), _KEY
     rows, drawn = np.zeros((1, 1, guess.LANES)), np.zeros((1, 3))
     guess.guess(
-        layers, laws, blocks, laws, rows, rows, 1, guess.SIGN, 0.0, key, 0, 1, 0, drawn[0],
+        layers, laws, blocks, laws, rows, rows, 1, answers.SIGN, 0.0, key, 0, 1, 0, drawn[0],
         np.zeros(1), np.zeros((2, guess.LANES)), np.zeros(1, np.int64),
         exponential, normal, periodic,
     )  # fmt: skip

@@ -190,7 +190,7 @@ def _questions(
         reason, hint = subject.no_network, subject.hint or SPEC_HINT
         asked = {
             name: Answerable(name, False, reason, hint)
-            for name in ("signal", "attractors", "readout", "simplicity")
+            for name in ("signal", "attractors", "readout", "simplicity", "escape")
         }
         if subject.cells:
             asked["attractors"] = _of_self_map("attractors", is_map)
@@ -204,6 +204,7 @@ def _questions(
             cells or Answerable("attractors", False, reason, ""),
             Answerable("readout", False, reason, ""),
             Answerable("simplicity", False, reason, ""),
+            Answerable("escape", False, reason, ""),
         )
     attractors = _of_self_map("attractors", is_map)
     if not agrees:
@@ -215,12 +216,13 @@ def _questions(
     if subject.network.skeleton.black_box:
         reason = "the model is a black box"
         signal, *of_data = (
-            Answerable(name, False, reason, "") for name in ("signal", "readout", "simplicity")
+            Answerable(name, False, reason, "")
+            for name in ("signal", "readout", "simplicity", "escape")
         )
         return (weights, signal, attractors, *of_data)
     of_data = [
         Answerable(name, False, "it needs data with targets", "--data FILE, an .npz with X and y")
-        for name in ("readout", "simplicity")
+        for name in ("readout", "simplicity", "escape")
     ]
     return (weights, Answerable("signal", True, "", ""), attractors, *of_data)
 

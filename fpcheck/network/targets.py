@@ -137,7 +137,8 @@ def _numbers(numbers: NDArray[np.float64], file: str) -> Targets:
             hint="nothing can be predicted; is this the right column?",
         )
     table = numbers.reshape(len(numbers), -1)
-    note = f"targets taken as {table.shape[1]} numbers a row; --task classification overrides"
+    count = f"{table.shape[1]} number{'s' * (table.shape[1] != 1)}"
+    note = f"targets taken as {count} a row; --task classification overrides"
     return Targets(table, "regression", (), note)
 
 

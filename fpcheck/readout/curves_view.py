@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Item, Note, Table
-from fpcheck.readout.wording import interval_text, score_text, sentence
+from fpcheck.core.wording import sentence
+from fpcheck.readout.wording import interval_text, score_text
 
 REACHED = {
     "yes": "more rows gain no more than that",

@@ -73,7 +73,9 @@ def depth_picture(section: Section) -> Picture:
             Region("score", "linear readout"),
             Region("95%", "interval", "other"),
         ),
-        x=Axis("depth: layers with weights above the input", -0.3, 1.25 * deepest + 0.3),
+        x=Axis(
+            "depth: layers with weights above the input", -0.3, 1.25 * deepest + 0.3, whole=True
+        ),
         y=_scores(section, probes, []),
         marks=tuple(
             Mark(one["node"] if one["node"] == best else "", one["depth"], one["score"])
@@ -102,12 +104,15 @@ def width_picture(section: Section) -> Picture:
         x = [begin + (wide - begin) * i / LAW_POINTS for i in range(LAW_POINTS + 1)]
         offset = curve.get("offset") or 0.0
         law = [curve["limit"] - curve["slope"] / (2.0**at + offset) for at in x]
-        regions += [Region("law", "limit - slope/(width + offset)"), Region("limit", _short(ends))]
+        regions += [
+            Region("law", "limit - slope/(width + offset)"),
+            Region("limit", f"{ends[-1]:.3f}"),
+        ]
         curves.append(Curve(tuple(x), tuple(law), len(regions) - 2))
         curves.append(Curve((narrow, wide), (ends[0], ends[0]), len(regions) - 1))
     if curve["nngp"] is not None:
         ends.append(curve["nngp"])
-        regions.append(Region("NNGP", f"the kernel itself, {_short(ends)}"))
+        regions.append(Region("NNGP", f"the kernel itself, {ends[-1]:.3f}"))
         curves.append(Curve((narrow, wide), (ends[-1], ends[-1]), len(regions) - 1))
     return Picture(
         title="Score by width, last layer of random networks",
@@ -156,11 +161,6 @@ def _alignments(section: Section) -> Sequence[Section]:
 
 def _aligned(one: Section) -> str:
     return "-" if one["alignment"] is None else f"{one['alignment']:.3f}"
-
-
-def _short(scores: Sequence[float]) -> str:
-    """The last of the scores."""
-    return f"{scores[-1]:.3f}"
 
 
 def _log(value: float | None) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Item, Note, Table
+from fpcheck.core.wording import sentence
 from fpcheck.readout.wording import (
     METRICS,
     finding_mark,
@@ -15,7 +16,6 @@ from fpcheck.readout.wording import (
     interval_text,
     model_name,
     score_text,
-    sentence,
 )
 
 CODES = {

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Item, Note, Table
+from fpcheck.core.wording import sentence
 from fpcheck.readout.wording import (
     finding_mark,
     gain_at,
     gain_text,
     interval_text,
     score_text,
-    sentence,
 )
 
 STAGE_COLUMNS = (

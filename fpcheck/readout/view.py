@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Item, Note, Panel
+from fpcheck.core.wording import sentence
 from fpcheck.readout.curves_view import learning_items, width_items
 from fpcheck.readout.kernel_view import alignment_items, bias_items, kernel_items
 from fpcheck.readout.models_view import comparison, fits, other_scores, verdict_notes
 from fpcheck.readout.stages_view import probe_items, stage_items
-from fpcheck.readout.wording import model_name, sentence
+from fpcheck.readout.wording import model_name
 
 TITLE = "Readout"
 NOT_ASKED = "not asked"  # how the reason of a part begins that only a flag asks for

@@ -73,11 +73,6 @@ def bounds(gain: Section) -> tuple[float, float]:
     return low, high
 
 
-def sentence(text: str) -> str:
-    """The text with a capital in front and a full stop behind."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
-
-
 def score_text(value: float | None, sign: str = "") -> str:
     """A score with three decimals, one that is far from [-1, 1] in short; `-` for none."""
     if value is None:

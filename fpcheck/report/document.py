@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 from fpcheck.core.errors import DataError
 from fpcheck.core.plain import Section
 from fpcheck.report.report import SCHEMA
-from fpcheck.report.schema import violations
+from fpcheck.report.schema import REPORT, TRACE, violations
 
 LARGEST = 256 * 2**20  # bytes; a report of thousands of fixed points stays well below
+TRACE_SCHEMA = "fpcheck/trace/1"
 SHOWN = 3  # violations that an error message names
 WRITES_ONE = "fpcheck analyze MODEL -o json=FILE writes one"
 
@@ -33,9 +34,33 @@ def read_report(path: Path) -> Section:
     Raises:
         DataError: unreadable, not JSON, not a report, damaged, or of a newer major schema.
     """
+    document = _json_of(path)
+    _check_schema(document, path.name)
+    return _valid(document, path, REPORT, "report", "analyze MODEL")
+
+
+def read_saved(path: Path) -> Section:
+    """The document of a saved report, or of a saved trace.
+
+    Raises:
+        DataError: as `read_report` has it.
+    """
+    document = _json_of(path)
+    if isinstance(document, dict) and document.get("schema") == TRACE_SCHEMA:
+        return _valid(document, path, TRACE, "trace", "trace CKPT...")
+    _check_schema(document, path.name)
+    return _valid(document, path, REPORT, "report", "analyze MODEL")
+
+
+def is_trace(document: Section) -> bool:
+    """Whether a document that was read is a trace."""
+    return document.get("schema") == TRACE_SCHEMA
+
+
+def _json_of(path: Path) -> object:
     text = _text_of(path)
     try:
-        document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
         raise DataError(
             "not a report: nested too deeply", where=path.name, hint=WRITES_ONE
@@ -46,16 +71,19 @@ def read_report(path: Path) -> Section:
             where=path.name,
             hint=WRITES_ONE,
         ) from None
-    _check_schema(document, path.name)
-    found = violations(document)
+
+
+def _valid(document: object, path: Path, schema: str, kind: str, command: str) -> Section:
+    """The document, if it is as its schema says."""
+    found = violations(document, schema)
     if found:
         more = f" (and {len(found) - SHOWN} more)" if len(found) > SHOWN else ""
         raise DataError(
-            f"damaged report: {'; '.join(found[:SHOWN])}{more}",
+            f"damaged {kind}: {'; '.join(found[:SHOWN])}{more}",
             where=path.name,
-            hint="write it anew with fpcheck analyze MODEL -o json=FILE",
+            hint=f"write it anew with fpcheck {command} -o json=FILE",
         )
-    checked: dict[str, Any] = document
+    checked: dict[str, Any] = document  # type: ignore[assignment]  # an object, says the schema
     return checked
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a report: slices, diagrams over the gain, the readout's and labels' curves."""
+"""The pictures of a report: slices, diagrams over the gain, and the curves of the questions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from fpcheck.attractors.gain_view import diagram, has_diagram
 from fpcheck.core.errors import UsageError
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Picture
+from fpcheck.escape.figures_view import pictures as escape
 from fpcheck.readout.figures_view import pictures as readout
 from fpcheck.simplicity.figures_view import pictures as simplicity
 
 
 def pictures_of(document: Section) -> tuple[Picture, ...]:
-    """Every map's slice and diagram over the gain, then the readout's and the labels' pictures.
+    """Every map's slice and diagram over the gain, then readout, labels and training probe.
 
     Raises:
         UsageError: the report has none.
@@ -25,6 +26,7 @@ def pictures_of(document: Section) -> tuple[Picture, ...]:
         *_diagrams(document),
         *readout(document.get("readout", {})),
         *simplicity(document.get("simplicity", {})),
+        *escape(document.get("escape", {})),
     )
     if not found:
         why = _why_none(document["attractors"])

@@ -117,6 +117,7 @@ def question_of(code: str) -> str:
 def judges() -> dict[str, Judge]:
     """Every question's `judge`, in the order of the report."""
     from fpcheck.attractors.rules import judge as attractors
+    from fpcheck.escape.rules import judge as escape
     from fpcheck.readout.rules import judge as readout
     from fpcheck.signal.rules import judge as signal
     from fpcheck.simplicity.rules import judge as simplicity
@@ -128,6 +129,7 @@ def judges() -> dict[str, Judge]:
         "attractors": attractors,
         "readout": readout,
         "simplicity": simplicity,
+        "escape": escape,
     }
     return {question: table[question] for question in QUESTIONS}
 

@@ -25,12 +25,12 @@ TYPES: Mapping[str, type | tuple[type, ...]] = {
 }
 
 
-REPORT, SCREEN = "schema.json", "screen_schema.json"
+REPORT, SCREEN, TRACE = "schema.json", "screen_schema.json", "trace_schema.json"
 
 
 @cache
 def schema(name: str = REPORT) -> Section:
-    """The schema of reports or of screens, draft 2020-12, as it ships in the package."""
+    """The schema of reports, of screens or of traces, draft 2020-12, as it ships in the package."""
     text = resources.files(__package__).joinpath(name).read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded

@@ -10,6 +10,7 @@ from typing import Any
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
+from fpcheck.report.tried import tried_panel
 
 CLIPS = (
     Column("m"),
@@ -33,7 +34,7 @@ LOST = (
 def sparse_suggestion(document: Section) -> tuple[Panel, ...]:
     """The panels. document: the suggestion's plain data."""
     choices = tuple(_choice(choice) for choice in document["choices"])
-    return (_heading(document), *choices, _region(document))
+    return (_heading(document), *choices, _region(document), *tried_panel(document))
 
 
 def _heading(document: Section) -> Panel:

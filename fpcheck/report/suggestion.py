@@ -12,6 +12,7 @@ from typing import Any
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
+from fpcheck.report.tried import tried_panel
 from fpcheck.report.wording import thousands
 
 SHOWN = 40  # rows; the JSON has all
@@ -44,7 +45,9 @@ PHASES = {
 
 def suggestion(document: Section) -> tuple[Panel, ...]:
     """The panels of a suggestion. document: its plain data."""
-    return (_present(document), _edges(document), _layers(document))
+    return (
+        _present(document), _edges(document), _layers(document), *tried_panel(document)
+    )  # fmt: skip
 
 
 def _present(document: Section) -> Panel:

@@ -39,15 +39,15 @@ def write_terminal(document: Section, style: Style) -> str:
     page = Page(style)
     findings = findings_of(document)
     if not style.quiet:
-        page.parts([Text(page.plain(part)) for part in wording.header(document)])
+        draw_header(page, wording.header(document))
         for note in document["subject"].get("notes", ()):
             page.line(f"note: {note}")
         page.blank()
-    _badge(page, document, findings)
+    draw_badge(page, document, findings, str(document["subject"]["name"]))
     if not style.quiet:
         _questions(page, document, findings)
     _skipped_questions(page, document)
-    _findings(page, document, findings)
+    draw_findings(page, document, findings)
     if not style.quiet:
         _footer(page, document, findings)
     return page.text()
@@ -57,7 +57,7 @@ def write_panels(panels: Iterable[Panel], style: Style) -> str:
     """Panels alone, as `fpcheck inspect` shows them."""
     page = Page(style)
     for panel in panels:
-        _panel(page, panel)
+        draw_panel(page, panel)
         page.blank()
     return page.text()
 
@@ -69,12 +69,23 @@ def write_index(rows: Iterable[tuple[str, ...]], style: Style) -> str:
     return page.text()
 
 
-def _badge(page: Page, document: Section, findings: Sequence[Finding]) -> None:
+def draw_header(page: Page, parts: Iterable[str]) -> None:
+    """Add the first line: what was looked at, part by part."""
+    page.parts([Text(page.plain(part)) for part in parts])
+
+
+def draw_answer(page: Page, answer: str) -> None:
+    """Add the one sentence that all else rests under."""
+    page.line(Text(page.plain(answer), style="bold"))
+
+
+def draw_badge(page: Page, document: Section, findings: Sequence[Finding], subject: str) -> None:
+    """Add the verdict and the counts, behind a name of the subject where no header has named it."""
     verdict = document["verdict"]
     badge = Text(f" {wording.BADGES[verdict]} ", style=COLOURS.get(verdict, "reverse"))
     words = (*wording.counts(findings), _gate(document))
-    if page.style.quiet:  # no header has named the model
-        words = (str(document["subject"]["name"]), *words)
+    if page.style.quiet:
+        words = (subject, *words)
     page.parts([badge, *(Text(page.plain(word)) for word in words)])
 
 
@@ -90,10 +101,10 @@ def _questions(page: Page, document: Section, findings: Sequence[Finding]) -> No
             continue
         page.blank()
         own = tuple(f for f in findings if question_of(f.code) == question)
-        _panel(page, table[question](section, own))
+        draw_panel(page, table[question](section, own))
     if "draws" in document:
         page.blank()
-        _panel(page, draws_view(document["draws"]))
+        draw_panel(page, draws_view(document["draws"]))
 
 
 def _skipped_questions(page: Page, document: Section) -> None:
@@ -105,7 +116,8 @@ def _skipped_questions(page: Page, document: Section) -> None:
         page.line(f"{questions} skipped: {reason}")
 
 
-def _findings(page: Page, document: Section, findings: Sequence[Finding]) -> None:
+def draw_findings(page: Page, document: Section, findings: Sequence[Finding]) -> None:
+    """Add what failed or is undecided, what passed where that is asked for, what was skipped."""
     shown = [f for f in findings if f.outcome in ("fail", "inconclusive")]
     limits = document["settings"]["limits"]
     page.blank()
@@ -168,7 +180,8 @@ def _footer(page: Page, document: Section, findings: Sequence[Finding]) -> None:
             page.line(line)
 
 
-def _panel(page: Page, panel: Panel) -> None:
+def draw_panel(page: Page, panel: Panel) -> None:
+    """Add a heading and the items below it."""
     page.line(_title(page, panel.title, panel.caption))
     for index, item in enumerate(panel.items):
         if isinstance(item, Note):

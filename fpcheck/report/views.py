@@ -16,6 +16,7 @@ View: TypeAlias = Callable[[Section, tuple[Finding, ...]], Panel]
 def views() -> dict[str, View]:
     """Every question's `view` by name."""
     from fpcheck.attractors.view import view as attractors
+    from fpcheck.escape.view import view as escape
     from fpcheck.readout.view import view as readout
     from fpcheck.signal.view import view as signal
     from fpcheck.simplicity.view import view as simplicity
@@ -27,5 +28,6 @@ def views() -> dict[str, View]:
         "attractors": attractors,
         "readout": readout,
         "simplicity": simplicity,
+        "escape": escape,
     }
     return {question: table[question] for question in QUESTIONS}

@@ -8,6 +8,7 @@ from typing import Any
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
+from fpcheck.signal.short_run import short_run_words
 
 TITLE = "Signal"
 # Measured numbers stand beside their interval, q beside infinite width and the band that a random
@@ -53,6 +54,8 @@ def view(section: Section, findings: tuple[Finding, ...]) -> Panel:
         *_theory_notes(section["theory"]),
         *_jacobian_notes(section["jacobian"]),
     )
+    words = short_run_words(section.get("short_run", {"skipped": "", "asked": False}), findings)
+    notes = (*notes, Note(words)) if words else notes
     gradient = measured["gradient"]
     if gradient != "measured":
         notes = (*notes, Note(f"No gradients: {gradient}."))

@@ -9,17 +9,12 @@ from dataclasses import dataclass, field, replace
 from fpcheck.core.errors import SpecError
 from fpcheck.network.skeleton import (
     Activation,
-    Conv,
-    ConvTranspose,
     Dense,
     Flatten,
-    Input,
-    MatMul,
     Node,
     Reshape,
     Skeleton,
     Softmax,
-    fan_in,
 )
 from fpcheck.network.widening import widened
 from fpcheck.simplicity.labelling import Labelling, Rule
@@ -83,28 +78,6 @@ def fit_architecture(
     except SpecError as error:
         return error.message
     return Architecture(cut, origins, notes)
-
-
-def multiply_adds(skeleton: Skeleton) -> float:
-    """Multiplications and additions, as pairs, of one row's way through the network.
-
-    An entry of a node without weights counts as one.
-    """
-    total = 0.0
-    for node in skeleton.nodes:
-        entries = math.prod(skeleton.shapes[node.name])
-        if isinstance(node, Input | Flatten | Reshape):
-            continue
-        first = skeleton.shapes[node.inputs[0]]
-        if isinstance(node, Dense | Conv):
-            total += entries * fan_in(node, first)
-        elif isinstance(node, ConvTranspose):
-            total += math.prod(first) * node.channels * math.prod(node.kernel) / node.groups
-        elif isinstance(node, MatMul):
-            total += entries * first[-1]
-        else:
-            total += entries
-    return total
 
 
 def hidden_dense(skeleton: Skeleton) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from fpcheck.kernels import guess
 from fpcheck.kernels.lanes import LANES
-from fpcheck.simplicity.labelling import Labelling
+from fpcheck.simplicity.labelling import RULE_CODES, Labelling
 from fpcheck.simplicity.networks import Prior
 from fpcheck.simplicity.numbered import Integers, Key, Tables, latents, tables_of
-from fpcheck.simplicity.outputs import cost, outputs, violations
+from fpcheck.simplicity.outputs import cost, outputs
+from fpcheck.simplicity.violations import violations
 
 Array = NDArray[np.float64]
 Span = tuple[int, int]  # the first network's number, how many
@@ -87,9 +88,6 @@ def _eights(x: Array) -> Array:
     return np.ascontiguousarray(padded.reshape(-1, LANES, x.shape[1]).transpose(0, 2, 1))
 
 
-_RULES = {"sign": guess.SIGN, "argmax": guess.ARGMAX, "band": guess.BAND}
-
-
 def _wanted(labelling: Labelling) -> Array:
     if labelling.targets is not None:
         return labelling.targets
@@ -110,7 +108,7 @@ def _by_kernel(
     accepted = np.empty(count, np.int64)
     found = guess.guess(
         tables.layers, tables.activations, tables.blocks, tables.laws, rows, wanted,
-        labelling.count - LANES * (len(rows) - 1), _RULES[labelling.rule], labelling.tolerance,
+        labelling.count - LANES * (len(rows) - 1), RULE_CODES[labelling.rule], labelling.tolerance,
         key, first, count, allowed, np.zeros(tables.room + tables.widest), np.array([-0.0]),
         np.empty((2, LANES * tables.widest)), accepted, *tables.plan.families,
     )  # fmt: skip

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Item, Note, Table
+from fpcheck.core.wording import finding_mark, sentence
 from fpcheck.simplicity.wording import (
     bits_text,
     bounds,
     figure,
-    finding_mark,
     interval_text,
-    sentence,
 )
 
 NOT_ASKED = "not asked"  # how the reason of a part begins that only a flag asks for

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from fpcheck.core.intervals import binomial_upper
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
+from fpcheck.simplicity.checking import work_of
 from fpcheck.simplicity.exact import exact
 from fpcheck.simplicity.labelling import Labelling
 from fpcheck.simplicity.moves import moves_of
 from fpcheck.simplicity.networks import Prior
+from fpcheck.simplicity.numbered import redraw_many
 from fpcheck.simplicity.outputs import chain_plan
 from fpcheck.simplicity.rare import PILOT_PARTICLES, Rare, estimate_rare
-from fpcheck.simplicity.sampling import Sampled, redraw_many, sample, work_of
+from fpcheck.simplicity.sampling import Sampled, sample
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -175,12 +177,44 @@ def estimate(
 def _sampled(
     asked: Asked, labelling: Labelling, rng: np.random.Generator, effort: Effort, errors: int
 ) -> Estimate:
+    """By plain sampling where a look at some networks says that it will do, else by splitting."""
     first, second, counted = rng.spawn(3)
+    found = _drawn(asked, labelling, (first, second), counted, effort, errors)
+    if isinstance(found, Estimate):
+        return found
+    looked, seen = found
+    patience = effort.patience * chance_work(asked.prior, labelling, effort)
+    work = min(patience, effort.work)
+    # Where that is too dear fewer particles get there too, with a wider interval.
+    particles = round(effort.particles * work / patience)
+    rare = estimate_rare(
+        asked.prior, labelling, replace(asked.settings, effort=1.0), counted.spawn(1)[0],
+        errors=errors, repetitions=effort.repetitions, particles=max(particles, FEWEST_PARTICLES),
+        work=work / pace(asked.prior), monitor=asked.monitor,
+    )  # fmt: skip
+    reached = _from_splitting(asked.prior, labelling, rare, looked, errors)
+    if reached.status == "sampled" or seen or not looked:
+        return reached
+    # Few repetitions bound p badly from above; the networks that were looked at do as well.
+    low = max(reached.low, -math.log2(binomial_upper(0, looked, 0.975)))
+    return replace(reached, bits=max(reached.bits, low), low=low)
+
+
+def _drawn(
+    asked: Asked,
+    labelling: Labelling,
+    looks: tuple[np.random.Generator, np.random.Generator],
+    counted: np.random.Generator,
+    effort: Effort,
+    errors: int,
+) -> Estimate | tuple[int, int]:
+    """What plain sampling finds; where it is too dear, the networks drawn and those that fit."""
     each = work_of(asked.prior, labelling) * pace(asked.prior)
     affordable = max(int(effort.plain / each), 1)
-    looks = ((first, min(SCOUTS, affordable)), (second, int(LONG_LOOK * affordable)))
     looked = seen = 0
-    for stream, most in looks:
+    for stream, most in zip(
+        looks, (min(SCOUTS, affordable), int(LONG_LOOK * affordable)), strict=True
+    ):
         if most <= looked:
             break
         _, scouts = _plain(asked, labelling, stream, errors, SCOUT_HITS, most)
@@ -198,21 +232,7 @@ def _sampled(
         looked += found.tried
         seen += found.accepted
         break
-    patience = effort.patience * chance_work(asked.prior, labelling, effort)
-    work = min(patience, effort.work)
-    # Where that is too dear fewer particles get there too, with a wider interval.
-    particles = round(effort.particles * work / patience)
-    rare = estimate_rare(
-        asked.prior, labelling, replace(asked.settings, effort=1.0), counted.spawn(1)[0],
-        errors=errors, repetitions=effort.repetitions, particles=max(particles, FEWEST_PARTICLES),
-        work=work / pace(asked.prior), monitor=asked.monitor,
-    )  # fmt: skip
-    reached = _from_splitting(asked.prior, labelling, rare, looked, errors)
-    if reached.status == "sampled" or seen or not looked:
-        return reached
-    # Few repetitions bound p badly from above; the networks that were looked at do as well.
-    low = max(reached.low, -math.log2(binomial_upper(0, looked, 0.975)))
-    return replace(reached, bits=max(reached.bits, low), low=low)
+    return looked, seen
 
 
 def chance_work(prior: Prior, labelling: Labelling, effort: Effort) -> float:
@@ -268,12 +288,9 @@ def _from_splitting(
     prior: Prior, labelling: Labelling, rare: Rare, looked: int, errors: int
 ) -> Estimate:
     kept = prior.parameters(rare.networks) if len(rare.networks) else _no_networks(prior)[0]
-    alive = sum(map(math.isfinite, rare.repetition_bits))
-    parts = np.array_split(np.arange(len(kept)), max(alive, 1))
-    groups = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     return Estimate(
         rare.bits, rare.bits_low, rare.bits_high, rare.status, "splitting",
-        rare.evaluations + looked, 0, len(kept), kept, groups,
+        rare.evaluations + looked, 0, len(kept), kept, rare.groups,
         repetitions=rare.repetition_bits,
         levels=rare.levels,
         acceptance=rare.acceptance,

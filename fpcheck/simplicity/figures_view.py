@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Axis, Curve, Mark, Picture, Region
-from fpcheck.simplicity.wording import LOWER_BOUND, bits_text, share_text
+from fpcheck.core.wording import share_text
+from fpcheck.simplicity.wording import LOWER_BOUND, bits_text
 
 # The shape of the frame: only files draw these pictures, as curves, so the cells are empty ground.
 COLUMNS, ROWS = 72, 48

@@ -124,25 +124,26 @@ def _curve(sizes: list[int], found: Sequence[Estimate], whole: Whole) -> list[Me
     The subsets' relative spread, which holds the error of each estimate, is taken from all sizes
     together: three values alone tell too little.
     """
+    n = whole.labelling.count
+    alike = [found[start : start + SUBSETS] for start in range(0, len(found), SUBSETS)]
+    known = [all(each.known for each in some) for some in alike]
     bits = pooled(found).bits.reshape(len(sizes), SUBSETS)
-    known = np.array([each.known for each in found]).reshape(bits.shape).min(axis=1)
-    never = np.array([each.impossible for each in found]).reshape(bits.shape).max(axis=1)
-    means = bits.mean(axis=1)
-    counted = np.array([rows >= EXPONENT_FROM * whole.labelling.count for rows in sizes])
-    usable = np.flatnonzero(counted & known & (means > 0.0)).tolist()
-    relative = bits[usable].std(axis=1, ddof=1) / means[usable]
+    means = bits.mean(axis=1).tolist()
+    usable = [
+        number
+        for number, rows in enumerate(sizes)
+        if rows >= EXPONENT_FROM * n and known[number] and means[number] > 0.0
+    ]
+    relative = bits[usable].std(axis=1, ddof=1) / bits[usable].mean(axis=1)
     pooled_spread = math.sqrt(float(np.mean(relative**2))) if usable else 0.0
     curve = []
     for number, rows in enumerate(sizes):
-        mean = float(means[number])
-        if not known[number]:
-            mean = sure_mean(found[number * SUBSETS :][:SUBSETS])
+        mean = means[number] if known[number] else sure_mean(alike[number])
         own = float(bits[number].std(ddof=1))
         spread = pooled_spread * mean if number in usable else own
-        error = spread / math.sqrt(SUBSETS)
-        curve.append(Mean(rows, mean, error, bool(known[number]), bool(never[number])))
-    whole_rows = whole.labelling.count
-    return [*curve, Mean(whole_rows, whole.bits, whole.error, whole.known, whole.impossible)]
+        never = any(each.impossible for each in alike[number])
+        curve.append(Mean(rows, mean, spread / math.sqrt(SUBSETS), known[number], never))
+    return [*curve, Mean(n, whole.bits, whole.error, whole.known, whole.impossible)]
 
 
 def exponent_of(curve: list[Mean]) -> Line | str:

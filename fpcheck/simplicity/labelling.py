@@ -8,9 +8,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fpcheck.kernels import answers
+
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Rule = Literal["sign", "argmax", "band"]
+
+# The rules as the kernels have them.
+RULE_CODES: dict[Rule, int] = {"sign": answers.SIGN, "argmax": answers.ARGMAX, "band": answers.BAND}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

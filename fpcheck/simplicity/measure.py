@@ -10,6 +10,7 @@ from fpcheck.core.settings import Settings
 from fpcheck.core.streams import random_stream
 from fpcheck.network.data import Data, fit_to
 from fpcheck.network.network import Network
+from fpcheck.simplicity.affordable import cheap_effort, scan_effort, too_dear, true_effort
 from fpcheck.simplicity.estimate import Asked, Effort, Estimate, estimate
 from fpcheck.simplicity.growth import Whole, growth
 from fpcheck.simplicity.labelling import Labelling
@@ -17,8 +18,13 @@ from fpcheck.simplicity.noise import no_noise, noise
 from fpcheck.simplicity.parts import majority_labels, random_labels, true_labels, volume_bound
 from fpcheck.simplicity.posterior import accepted_errors, gain
 from fpcheck.simplicity.problem import Problem, asking, state_problem
-from fpcheck.simplicity.result import Growth, SimplicityResult, Skipped, TrainedRun, Training
-from fpcheck.simplicity.scale import cheap_effort, scan_effort, too_dear, true_effort
+from fpcheck.simplicity.result import (
+    Growth,
+    Noise,
+    SimplicityResult,
+    Skipped,
+    Training,
+)
 from fpcheck.simplicity.scans import scan, scanned
 from fpcheck.simplicity.several import pooled
 from fpcheck.simplicity.shuffled import Shuffled, difference, floor_bits, shuffled
@@ -66,25 +72,18 @@ def measure(
     train, test, errors = problem.train, problem.test, settings.label_errors
     if errors >= train.count:
         return Skipped(f"{errors} wrong labels are allowed of {train.count}: nothing is asked")
-    asked = Asked(problem.prior, settings, monitor)
+    asked, cheap = Asked(problem.prior, settings, monitor), cheap_effort(settings)
 
     def stream(block: int) -> np.random.Generator:
         return random_stream(settings.seed, "simplicity", block)
 
-    cheap = cheap_effort(settings)
     floor = floor_bits(train, errors)
     true = estimate(asked, train, stream(TRUE), true_effort(settings), errors=errors, keep=True)
     random = shuffled(asked, train, stream(SHUFFLES), cheap, errors)
     mean = random.found if random else None
     apart = difference(true, mean, floor)
     constant = estimate(asked, _constant(train), stream(MAJORITY), cheap, errors=errors)
-    dear = too_dear(problem.prior, train, settings)
-    grown = Skipped(dear) if dear else _growth(asked, train, true, random, stream(GROWTH), cheap)
-    noisy = (
-        no_noise(true, errors, dear)
-        if dear
-        else noise(asked, train, true, stream(ERRORS), cheap, problem.numbers)
-    )
+    grown, noisy = _curves(asked, problem, true, random, (stream(GROWTH), stream(ERRORS)))
     scans, slope = scan(asked, train, network, laws, stream(SIZES), scan_effort(settings))
     about = asking(problem, settings)
     accepted, by_group = accepted_errors(problem.prior, true, train, test, monitor)
@@ -108,6 +107,23 @@ def _constant(train: Labelling) -> Labelling:
     """All rows labelled as the commonest class; of numbers as their mean."""
     counts = train.class_counts
     return train.constant(0 if counts is None else int(counts.argmax()))
+
+
+def _curves(
+    asked: Asked,
+    problem: Problem,
+    true: Estimate,
+    random: Shuffled | None,
+    rngs: tuple[np.random.Generator, np.random.Generator],
+) -> tuple[Growth | Skipped, Noise]:
+    """The bits over the rows and over the allowed errors, or why they would take too long."""
+    train, settings = problem.train, asked.settings
+    if dear := too_dear(asked.prior, train, settings):
+        return Skipped(dear), no_noise(true, settings.label_errors, dear)
+    by_rows, by_errors = rngs
+    effort = cheap_effort(settings)
+    grown = _growth(asked, train, true, random, by_rows, effort)
+    return grown, noise(asked, train, true, by_errors, effort, problem.numbers)
 
 
 def _growth(
@@ -154,10 +170,7 @@ def _training(
         more = gain(by_group, done.test_wrong)
     return Training(
         optimiser=done.optimiser,
-        seeds=tuple(
-            TrainedRun(run.steps, run.train_errors, run.test_error, run.multiply_adds)
-            for run in done.seeds
-        ),
+        seeds=done.seeds,
         reached=done.reached,
         test_error=done.test_error,
         test_error_low=done.test_error_low,

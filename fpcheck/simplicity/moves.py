@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpcheck.core.progress import Monitor
-from fpcheck.kernels import chain, chain_score, unit_moves
-from fpcheck.simplicity.labelling import Labelling
+from fpcheck.kernels import chain, unit_moves
+from fpcheck.simplicity.labelling import RULE_CODES, Labelling
 from fpcheck.simplicity.networks import Prior
 from fpcheck.simplicity.outputs import ChainPlan, chain_plan, cost
 from fpcheck.simplicity.score import latent_scores
@@ -32,7 +32,6 @@ GROUP = 64
 # as so many a row and unit that is worked out.
 CALL_WORK = 2.0**25
 BESIDE = 8.0
-RULES = {"sign": chain_score.SIGN, "argmax": chain_score.ARGMAX, "band": chain_score.BAND}
 PARTS = 4  # of a network that is no chain: moves a sweep, half of them of a part alone
 PART_SHARE = 0.25
 
@@ -181,16 +180,16 @@ class UnitMoves:
         monitor: Monitor,
     ) -> Steps:
         """See Moves."""
-        tables, data = self.tables, self.labelling
+        tables, data, work = self.tables, self.labelling, self.sweep_work
         moves = len(tables.groups)
         key = rng.integers(0, 2**64, 2, dtype=np.uint64)
         rows = np.ascontiguousarray(data.rows.reshape(len(data.rows), -1).T)
         labels = np.zeros(1, np.int64) if data.labels is None else data.labels
         targets = np.zeros((1, 1)) if data.targets is None else data.targets
         scratch = _scratch(tables, rows.shape[1], self.plan.widest)
-        networks = max(1, int(CALL_WORK / self.sweep_work))
+        networks = max(1, int(CALL_WORK / work))
         # Where one network's sweep is more than a call, it is cut too.
-        stretch = max(1, min(moves, int(moves * CALL_WORK / self.sweep_work)))
+        stretch = max(1, min(moves, int(moves * CALL_WORK / work)))
         accepted = 0
         for at, done in enumerate(range(0, moves, stretch)):
             for first in range(0, len(latent), networks):
@@ -198,7 +197,7 @@ class UnitMoves:
                 part = slice(first, first + networks)
                 accepted += unit_moves.move_units(
                     tables.table, self.plan.functions, tables.groups, tables.forms, tables.scales,
-                    rows, RULES[data.rule], labels, targets, data.tolerance, self.errors,
+                    rows, RULE_CODES[data.rule], labels, targets, data.tolerance, self.errors,
                     latent[part], scores[part], level, steps[0], min(stretch, moves - done),
                     key + np.uint64(at), first, bool(self.prior.discrete.any()),
                     *scratch, *self.plan.families,

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from fpcheck.simplicity.estimate import Asked, Effort, Estimate
 from fpcheck.simplicity.labelling import Labelling
-from fpcheck.simplicity.outputs import outputs, violations
+from fpcheck.simplicity.outputs import outputs
 from fpcheck.simplicity.result import ErrorsPoint, ExpensiveRow, Noise
 from fpcheck.simplicity.several import Job, estimate_all, in_report, intervals
+from fpcheck.simplicity.violations import violations
 
 Array = NDArray[np.float64]
 

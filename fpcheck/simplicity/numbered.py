@@ -49,12 +49,6 @@ def counter_key(key: int) -> Key:
     return np.random.SeedSequence(key).generate_state(2, np.uint64).astype(np.uint64)
 
 
-def redraw(prior: Prior, key: int, number: int) -> Array:
-    """(P,) the parameters of network `number` under `key`."""
-    parameters: Array = redraw_many(prior, key, (number,))[0]
-    return parameters
-
-
 def redraw_many(prior: Prior, key: int, numbers: Iterable[int]) -> Array:
     """(m, P) the parameters of these networks under `key`, in their order."""
     words, tables = counter_key(key), tables_of(prior)

@@ -17,11 +17,8 @@ from fpcheck.kernels.batched import chain_outputs
 from fpcheck.kernels.opcodes import EXPONENTIAL, FAMILY_OF, IDENTITY, NORMAL, PERIODIC
 from fpcheck.network.program import forward
 from fpcheck.network.skeleton import Activation, Dense, Flatten, Reshape, Skeleton
-from fpcheck.simplicity.architecture import multiply_adds
+from fpcheck.network.training.cost import multiply_adds
 from fpcheck.simplicity.networks import Prior
-from fpcheck.simplicity.violations import violations
-
-__all__ = ["ChainPlan", "chain_plan", "cost", "outputs", "violations"]
 
 Array = NDArray[np.float64]
 
@@ -84,7 +81,7 @@ def outputs(prior: Prior, parameters: Array, rows: Array, monitor: Monitor | Non
 
 def cost(prior: Prior, n: int) -> float:
     """Multiply-adds of one network on n rows."""
-    return n * multiply_adds(prior.skeleton)
+    return float(n * multiply_adds(prior.skeleton))
 
 
 def chain_plan(prior: Prior) -> ChainPlan | None:

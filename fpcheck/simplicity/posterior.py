@@ -12,9 +12,10 @@ from fpcheck.core.progress import Monitor
 from fpcheck.simplicity.estimate import Estimate
 from fpcheck.simplicity.labelling import Labelling
 from fpcheck.simplicity.networks import Prior
-from fpcheck.simplicity.outputs import outputs, violations
+from fpcheck.simplicity.outputs import outputs
 from fpcheck.simplicity.result import AcceptedErrors
 from fpcheck.simplicity.trained import error_interval
+from fpcheck.simplicity.violations import violations
 
 Array = NDArray[np.float64]
 

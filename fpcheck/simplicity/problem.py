@@ -12,12 +12,12 @@ from fpcheck.core.settings import Settings
 from fpcheck.core.streams import random_stream
 from fpcheck.network.data import Data
 from fpcheck.network.network import Network
+from fpcheck.simplicity.affordable import affordable_rows
 from fpcheck.simplicity.labelling import Labelling, contradictions, least_errors
 from fpcheck.simplicity.networks import Prior
 from fpcheck.simplicity.posing import Posed, pose
 from fpcheck.simplicity.prior import make_prior
 from fpcheck.simplicity.result import Asking, ClassRows, Contradiction
-from fpcheck.simplicity.scale import affordable_rows
 from fpcheck.theory.layer_scales import LayerLaws
 
 ROWS_STREAM = 0

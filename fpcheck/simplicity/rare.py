@@ -20,13 +20,15 @@ from fpcheck.simplicity.networks import Prior
 from fpcheck.simplicity.splitting import Pilot, Repetition, Search, pilot, repeat
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 REPETITIONS = 8
 PARTICLES = 256
 PILOT_PARTICLES = 0.5  # times the particles: the pilot only has to find the way
-MOST_BITS = 1000.0
+MOST_BITS = 1000.0  # beyond nothing is looked for; on average p = 0 counts as so many
 WORK = 2.0**40  # multiply-adds: some minutes on two cores
 KEPT = 64  # accepted networks in all
+LEAST_EFFORT = 0.25  # less counts as so much
 # The repetitions have not mixed where their logs vary by so many times what independent particles
 # would (8 repetitions pass by chance in all but 1e-6 of the cases); where they lie more than WIDE
 # bits apart, so much less is enough (5 of 100).
@@ -46,10 +48,9 @@ class Rare:
     repetition_bits: to the same level, inf where no particle was left. levels: (score, bits so
     far) of the pilot; acceptance: mean share of moves accepted. mixed: whether the repetitions
     agree as they should; why: if not, why not, and what ended the search of a lower bound.
-    ancestors: the fewest first particles from which a repetition's last ones descend. networks:
-    (m, L) latent coordinates of accepted networks, from all repetitions in turn. wrong_share:
-    (levels, n) the share of the pilot's particles that have a row wrong. evaluations: sweeps of
-    one network, and first draws.
+    networks: (m, L) latent coordinates of accepted networks, from all repetitions in turn; groups:
+    (m,) the number of the repetition that each comes from. evaluations: sweeps of one network, and
+    first draws.
     """
 
     bits: float
@@ -61,9 +62,8 @@ class Rare:
     acceptance: float
     mixed: bool
     why: str
-    ancestors: int
     networks: Array
-    wrong_share: Array
+    groups: Integers
     evaluations: int
 
 
@@ -99,7 +99,7 @@ def estimate_rare(
         KeyboardInterrupt: the monitor asked to stop.
         MemoryLimitError: the particles do not fit.
     """
-    effort = max(settings.effort, 0.25)
+    effort = max(settings.effort, LEAST_EFFORT)
     count = particles or round(PARTICLES * effort)
     allowed = settings.label_errors if errors is None else errors
     watch = monitor or Monitor()
@@ -133,6 +133,7 @@ def _assemble(found: Pilot, done: list[Repetition], particles: int) -> Rare:
     ideal = _ideal_variance(counted, particles)
     interval = log_mean(logs, ideal)
     doubts = _doubts(done, interval, ideal)
+    kept = _spread(done) if passed else [run.accepted[:0] for run in done]
     unit = math.log(2.0)
     return Rare(
         bits=max(0.0, -interval.log / unit),
@@ -144,9 +145,8 @@ def _assemble(found: Pilot, done: list[Repetition], particles: int) -> Rare:
         acceptance=float(np.mean([run.acceptance.mean() for run in done])),
         mixed=not doubts,
         why="; ".join(([found.why] if found.why else []) + doubts),
-        ancestors=min(run.ancestors for run in done),
-        networks=_spread(done) if passed else done[0].accepted[:0],
-        wrong_share=found.wrong,
+        networks=np.concatenate(kept),
+        groups=np.repeat(np.arange(len(done)), [len(part) for part in kept]),
         evaluations=sum(run.evaluations for run in done),
     )
 
@@ -182,9 +182,7 @@ def _doubts(done: list[Repetition], interval: LogInterval, ideal: float) -> list
     return doubts
 
 
-def _spread(done: list[Repetition]) -> Array:
-    """At most KEPT accepted networks, from the repetitions in turn."""
+def _spread(done: list[Repetition]) -> list[Array]:
+    """At most KEPT accepted networks in all, of each repetition as many."""
     each = max(1, KEPT // len(done))
-    return np.concatenate(
-        [run.accepted[:: max(1, len(run.accepted) // each)][:each] for run in done]
-    )
+    return [run.accepted[:: max(1, len(run.accepted) // each)][:each] for run in done]

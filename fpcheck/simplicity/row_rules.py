@@ -5,7 +5,8 @@ from __future__ import annotations
 from fpcheck.core.catalogue import finding
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
-from fpcheck.simplicity.wording import counted, number
+from fpcheck.core.wording import counted
+from fpcheck.simplicity.wording import number
 
 SHOWN = 5  # row numbers that a message names
 

@@ -17,9 +17,7 @@ from fpcheck.core.workers import in_order
 from fpcheck.simplicity.checking import CHUNK_WORK, Span, checker, work_of
 from fpcheck.simplicity.labelling import Labelling
 from fpcheck.simplicity.networks import Prior
-from fpcheck.simplicity.numbered import Integers, counter_key, redraw, redraw_many
-
-__all__ = ["Sampled", "curtailed", "redraw", "redraw_many", "sample", "work_of"]
+from fpcheck.simplicity.numbered import Integers, counter_key
 
 Stopped = Literal["successes", "budget"]
 

@@ -34,9 +34,31 @@ def scan(
     Raises:
         KeyboardInterrupt: the monitor asked to stop.
     """
-    wanted = asked.settings.label_scan
-    if not wanted:
+    if not asked.settings.label_scan:
         return Skipped(NOT_ASKED), None
+    priors, reasons = _priors(asked, labelling, network, laws)
+    jobs = [
+        Job(labelling, stream, asked.settings.label_errors, prior)
+        for (_, _, prior), stream in zip(priors, rng.spawn(len(priors)), strict=True)
+    ]
+    found = estimate_all(asked, jobs, effort, "simplicity: other sizes")
+    width, depth = [], []
+    widths: list[tuple[float, Estimate]] = []
+    for (kind, size, prior), each, ends in zip(priors, found, intervals(found), strict=True):
+        shape = hidden_sizes(prior.skeleton)
+        if kind == WIDTH:
+            width.append(WidthPoint(size, shape, prior.drawn, *ends, each.status))
+            widths.append((size, each))
+        else:
+            depth.append(DepthPoint(int(size), shape, prior.drawn, *ends, each.status))
+    return Scan(tuple(width), tuple(depth), tuple(dict.fromkeys(reasons))), _slope(widths)
+
+
+def _priors(
+    asked: Asked, labelling: Labelling, network: Network, laws: LayerLaws | None
+) -> tuple[list[tuple[str, float, Prior]], list[str]]:
+    """Every size with its law of networks, and why the others have none."""
+    wanted = asked.settings.label_scan
     sizes: list[tuple[str, float]] = []
     sizes += [(WIDTH, factor) for factor in FACTORS if WIDTH in wanted]
     sizes += [(DEPTH, float(layers)) for layers in DEPTHS if DEPTH in wanted]
@@ -53,21 +75,7 @@ def scan(
             reasons.append(f"{kind} {size:g}: {made}")
         else:
             priors.append((kind, size, made))
-    jobs = [
-        Job(labelling, stream, asked.settings.label_errors, prior)
-        for (_, _, prior), stream in zip(priors, rng.spawn(len(priors)), strict=True)
-    ]
-    found = estimate_all(asked, jobs, effort, "simplicity: other sizes")
-    width, depth = [], []
-    widths: list[tuple[float, Estimate]] = []
-    for (kind, size, prior), each, ends in zip(priors, found, intervals(found), strict=True):
-        shape = hidden_sizes(prior.skeleton)
-        if kind == WIDTH:
-            width.append(WidthPoint(size, shape, prior.drawn, *ends, each.status))
-            widths.append((size, each))
-        else:
-            depth.append(DepthPoint(int(size), shape, prior.drawn, *ends, each.status))
-    return Scan(tuple(width), tuple(depth), tuple(dict.fromkeys(reasons))), _slope(widths)
+    return priors, reasons
 
 
 def scanned(found: Scan | Skipped) -> int:

@@ -59,7 +59,7 @@ def _conditions(rows: Array, labelling: Labelling) -> tuple[Array, Array]:
         block = np.zeros((len(some), classes, d))
         block[:, other] = -rows[some]
         block[np.arange(len(some)), labels[some]] += rows[some]
-        found.append(block.reshape(len(some), -1))
+        found.append(block.reshape(len(some), classes * d))
         strict.append((other < labels[some]).astype(float))  # of equal outputs the first is taken
     return np.concatenate(found), np.concatenate(strict)
 

@@ -14,12 +14,11 @@ from fpcheck.core.workers import in_order
 from fpcheck.simplicity.estimate import Asked, Effort, Estimate, estimate
 from fpcheck.simplicity.labelling import Labelling
 from fpcheck.simplicity.networks import Prior
+from fpcheck.simplicity.rare import MOST_BITS
 from fpcheck.simplicity.result import finite
 
 Array = NDArray[np.float64]
 
-# Beyond so many bits nothing is looked for, and what has p = 0 counts as so many.
-MOST_BITS = 1000.0
 LN2 = math.log(2.0)
 # Degrees of freedom of an error that was not estimated from a few values.
 LARGE_FREEDOM = 1e6

@@ -21,7 +21,6 @@ from fpcheck.simplicity.moves import Moves, Steps
 from fpcheck.simplicity.networks import Prior
 from fpcheck.simplicity.outputs import outputs
 from fpcheck.simplicity.score import latent_scores, scores
-from fpcheck.simplicity.violations import violations
 
 Array = NDArray[np.float64]
 
@@ -53,15 +52,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pilot:
-    """levels: the last one's score is 0 if the event was reached; why: if it was not.
-
-    wrong: (levels, n) the share of the particles below each level that have a row wrong.
-    """
+    """levels: the last one's score is 0 if the event was reached; why: if it was not."""
 
     levels: tuple[Level, ...]
     why: str
-    wrong: Array
-    work: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,14 +63,12 @@ class Repetition:
     """One run through the levels.
 
     log_shares: (levels,) natural logarithms of the shares, -inf from where no particle was left.
-    accepted: latent coordinates of networks at the last level; ancestors: how many of the first
-    particles they descend from; acceptance: (levels,); stayed: (levels,) correlation of the scores
-    before and after the moves.
+    accepted: latent coordinates of networks at the last level; acceptance: (levels,); stayed:
+    (levels,) correlation of the scores before and after the moves.
     """
 
     log_shares: Array
     accepted: Array
-    ancestors: int
     acceptance: Array
     stayed: Array
     evaluations: int
@@ -109,7 +101,6 @@ def pilot(search: Search, rng: np.random.Generator, work: float, runs: int) -> P
     latent, found = search.start(rng)
     steps: Steps = (1.0,) * search.moves.kinds
     levels: list[Level] = []
-    wrong: list[Array] = []
     spent, bits, stalled, score, why = 0.0, 0.0, 0, math.inf, ""
     while not why:
         chosen = _next_level(found, score)
@@ -122,7 +113,6 @@ def pilot(search: Search, rng: np.random.Generator, work: float, runs: int) -> P
         below = np.flatnonzero(found <= chosen)
         if stalled == 0 or not levels:
             bits -= math.log2(len(below) / len(found))
-            wrong.append(_wrong_rows(search, latent[below]))
         score = chosen
         index = _resample(below, len(found), rng)
         latent, found = latent[index], found[index]
@@ -138,7 +128,7 @@ def pilot(search: Search, rng: np.random.Generator, work: float, runs: int) -> P
         if score <= 0.0:
             break
         why = why or _given_up(levels, search.most_bits, spent * (runs + 1) > work)
-    return Pilot(tuple(levels), why, np.array(wrong), spent)
+    return Pilot(tuple(levels), why)
 
 
 def _next_level(found: Array, score: float) -> float | None:
@@ -213,17 +203,9 @@ def _given_up(levels: list[Level], most_bits: float, spent: bool) -> str:
     return ""
 
 
-def _wrong_rows(search: Search, latent: Array) -> Array:
-    prior, labelling = search.prior, search.labelling
-    out = outputs(prior, prior.parameters(latent), labelling.rows, search.monitor)
-    wrong: Array = (violations(out, labelling) > 0.0).mean(axis=0)
-    return wrong
-
-
 def repeat(search: Search, levels: tuple[Level, ...], rng: np.random.Generator) -> Repetition:
     """One run through fixed levels; at the last its networks are moved once more."""
     latent, found = search.start(rng)
-    first = np.arange(len(latent))
     shares = np.full(len(levels), -math.inf)
     acceptance, stayed = np.zeros((2, len(levels)))
     evaluations = len(latent)
@@ -233,7 +215,7 @@ def repeat(search: Search, levels: tuple[Level, ...], rng: np.random.Generator) 
             break
         shares[number] = math.log(len(below) / len(latent))
         index = _resample(below, len(latent), rng)
-        latent, found, first = latent[index], found[index], first[index]
+        latent, found = latent[index], found[index]
         before = found.copy()
         rates = [
             np.mean(
@@ -246,9 +228,7 @@ def repeat(search: Search, levels: tuple[Level, ...], rng: np.random.Generator) 
         stayed[number] = _correlation(before, found)
     reached = bool(np.isfinite(shares[-1]))
     accepted = _right(search, latent, levels[-1].score) if reached else latent[:0]
-    return Repetition(
-        shares, accepted, len(np.unique(first)) if reached else 0, acceptance, stayed, evaluations
-    )
+    return Repetition(shares, accepted, acceptance, stayed, evaluations)
 
 
 def _right(search: Search, latent: Array, level: float) -> Array:

@@ -28,6 +28,7 @@ from fpcheck.network.training.cost import GRADIENT_PASSES
 from fpcheck.simplicity.labelling import Labelling
 from fpcheck.simplicity.networks import Prior
 from fpcheck.simplicity.outputs import cost
+from fpcheck.simplicity.result import TrainedRun
 from fpcheck.simplicity.violations import violations
 
 Array = NDArray[np.float64]
@@ -43,21 +44,6 @@ FULL_BATCH = 256
 MOST_WORK = 2.0**34
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedSeed:
-    """One run: its updates, the training rows wrong behind them, the share of the test rows wrong.
-
-    test_error: None without test rows. reached: at most the allowed number of rows is wrong.
-    multiply_adds: of all passes, a gradient being three.
-    """
-
-    steps: int
-    train_errors: int
-    test_error: float | None
-    multiply_adds: float
-    reached: bool
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
     """The runs from independent starts.
@@ -69,7 +55,7 @@ class Trained:
     """
 
     optimiser: str
-    seeds: tuple[TrainedSeed, ...]
+    seeds: tuple[TrainedRun, ...]
     reached: int
     test_error: float | None
     test_error_low: float | None
@@ -114,12 +100,11 @@ def _summary(
     passes = cost(prior, 1)
     wrong = None if test is None else np.array([_wrong(each.network, test) for each in done])
     runs = tuple(
-        TrainedSeed(
+        TrainedRun(
             steps=each.steps,
             train_errors=each.errors,
             test_error=None if wrong is None else float(wrong[number].mean()),
             multiply_adds=passes * each.passes,
-            reached=each.errors <= allowed,
         )
         for number, each in enumerate(done)
     )
@@ -127,7 +112,7 @@ def _summary(
     return Trained(
         optimiser=_words(recipe),
         seeds=runs,
-        reached=sum(each.reached for each in runs),
+        reached=sum(each.errors <= allowed for each in done),
         test_error=None if wrong is None else float(wrong.mean()),
         test_error_low=None if interval is None else interval.low,
         test_error_high=None if interval is None else interval.high,

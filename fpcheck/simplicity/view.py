@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Item, Note, Panel, Table
+from fpcheck.core.wording import (
+    counted,
+    finding_mark,
+    sentence,
+)
 from fpcheck.simplicity.curves_view import error_items, growth_items, scan_items
 from fpcheck.simplicity.wording import (
     LOWER_BOUND,
     bits_text,
     bounds,
-    counted,
     figure,
-    finding_mark,
     impossible,
     interval_text,
-    sentence,
 )
 from fpcheck.simplicity.worth_view import row_items, worth_items
 

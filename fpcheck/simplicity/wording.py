@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 
 LOWER_BOUND = "lower bound"
@@ -56,38 +55,13 @@ def interval_text(part: Section, key: str = "bits", status: str = "status") -> s
     if part.get(key) is None or part.get(status) in ("exact", LOWER_BOUND):
         return "-"
     low, high = bounds(part, key)
-    if low == -math.inf and high == math.inf:
-        return "-"
     # Bits are never below 0, so that an end there is none.
+    if low <= 0.0 and high == math.inf:
+        return "-"
     return f"≤ {figure(high)}" if low <= 0.0 < high else f"{figure(low)}–{figure(high)}"
-
-
-def share_text(value: float | None) -> str:
-    """A share in percent with one decimal; `-` where there is none."""
-    return "-" if value is None else f"{value:.1%}"
 
 
 def share_interval(part: Section, key: str) -> str:
     """The interval of a share: 1.2–4.5; `-` where there is none."""
     low, high = part.get(f"{key}_low"), part.get(f"{key}_high")
     return "-" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
-
-
-def sentence(text: str) -> str:
-    """The text with a capital in front and a full stop behind."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
-
-
-def counted(count: int, word: str) -> str:
-    """1 row, 3 rows, 20 000 rows."""
-    return f"{count:,} {word}".replace(",", " ") + "s" * (count != 1)
-
-
-def finding_mark(findings: tuple[Finding, ...], *codes: str) -> str:
-    """The first of the codes that failed, `?` behind one that is open, `ok`, or `-` for none."""
-    mine = [f for f in findings if f.code in codes]
-    for outcome, mark in (("fail", ""), ("inconclusive", "?")):
-        for found in mine:
-            if found.outcome == outcome:
-                return found.code + mark
-    return "ok" if any(f.outcome == "pass" for f in mine) else "-"

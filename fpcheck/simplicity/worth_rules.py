@@ -7,7 +7,8 @@ import math
 from fpcheck.core.catalogue import finding
 from fpcheck.core.findings import Finding, outcome_above
 from fpcheck.core.plain import Section
-from fpcheck.simplicity.wording import bounds, counted, number, share_text
+from fpcheck.core.wording import counted, share_text
+from fpcheck.simplicity.wording import bounds, number
 
 WHERE = "labels"
 

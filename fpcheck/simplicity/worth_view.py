@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Item, Note, Table
-from fpcheck.simplicity.wording import (
-    bounds,
+from fpcheck.core.wording import (
     counted,
     finding_mark,
     sentence,
-    share_interval,
     share_text,
 )
+from fpcheck.simplicity.wording import bounds, share_interval
 
 SHOWN = 10  # expensive rows in the table; the report holds more
 NOT_ASKED = "not asked"

@@ -49,9 +49,14 @@ def test_a_value_that_cannot_be_used_is_refused_before_any_work(fpcheck, flag, v
 
 @pytest.mark.parametrize("flag", FLAGS)
 def test_a_flag_of_the_labels_is_refused_where_they_are_not_asked_for(fpcheck, flag):
-    for rest, hint in ((DATA, "--question simplicity"), (ASKED, "--data FILE")):
+    cases = (
+        (DATA, "which is not asked for", "--question simplicity"),
+        (ASKED, "which needs data with targets", "--data FILE"),
+    )
+    for rest, why, hint in cases:
         result = fpcheck("analyze", MODEL, *flag, *rest)
         assert (result.code, fpcheck.calls) == (2, [])
+        assert why in result.err
         assert hint in result.err
     assert fpcheck("analyze", MODEL, *flag, *DATA, *ASKED).code == 0
 

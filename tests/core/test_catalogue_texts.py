@@ -13,6 +13,7 @@ FAMILIES = {
     "attractors": "FP2",
     "readout": "FP3",
     "simplicity": "FP4",
+    "escape": "FP5",
 }
 TEXTS = ("checks", "why", "decides", "harmless", "remedy", "source")
 

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "fpcheck"
 ROOMS = ("cli", "jobs", "report", "questions", "theory", "network", "kernels", "core")
-QUESTIONS = {"weights", "signal", "attractors", "readout", "simplicity"}
+QUESTIONS = {"weights", "signal", "attractors", "readout", "simplicity", "escape"}
 HEAVY = ("numpy", "numba", "scipy")
 LONGEST = 350  # lines of a file
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

@@ -54,6 +54,7 @@ SAMPLE_RUNS = {
     "signals_dense.toml": {"data": SAMPLES / "signals.npz"},
     "signals_conv.toml": {"data": SAMPLES / "signals.npz"},
     "planted.toml": {"data": SAMPLES / "teacher.npz"},
+    "digits_small_init.toml": {"data": DIGITS},
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fpcheck.kernels import counter, guess, lanes, opcodes
+from fpcheck.kernels import answers, counter, guess, lanes, opcodes
 
 KEY = np.array([11, 7], np.uint64)
 FUNCTIONS = {
@@ -57,7 +57,7 @@ class Chain:
             found.append(h)
         return np.array(found)
 
-    def accepted(self, first, count, rows, wanted, rule=guess.SIGN, tolerance=0.0, allowed=0):
+    def accepted(self, first, count, rows, wanted, rule=answers.SIGN, tolerance=0.0, allowed=0):
         eights = -(-len(rows) // 8)
         padded = np.concatenate([rows, np.repeat(rows[:1], 8 * eights - len(rows), axis=0)])
         goals = np.zeros((8 * eights, wanted.shape[1]))
@@ -136,7 +136,7 @@ def test_of_equal_outputs_the_first_is_the_answer():
     for allowed in (2, 3):
         right = (f.argmax(axis=2) == labels).sum(axis=1) >= 6 - allowed
         found = chain.accepted(
-            0, 3000, rows, labels[:, None].astype(float), guess.ARGMAX, allowed=allowed
+            0, 3000, rows, labels[:, None].astype(float), answers.ARGMAX, allowed=allowed
         )
         assert len(found)
         assert (found == np.flatnonzero(right)).all()
@@ -148,7 +148,7 @@ def test_numbers_are_right_within_the_band():
     rows, targets = rng.normal(size=(5, 2)), 0.3 * rng.normal(size=(5, 2))
     right = np.abs(chain.outputs(chain.draw(0, 1000), rows) - targets).max(axis=(1, 2)) <= 1.5
     assert 0 < right.sum() < 1000
-    found = chain.accepted(0, 1000, rows, targets, guess.BAND, 1.5)
+    found = chain.accepted(0, 1000, rows, targets, answers.BAND, 1.5)
     assert (found == np.flatnonzero(right)).all()
 
 
@@ -171,8 +171,8 @@ def test_an_answer_that_is_no_number_is_wrong_for_either_class():
     rows = np.array([[np.nan, 1.0], [1.0, 1.0]])
     for label in (0.0, 1.0):
         assert len(chain.accepted(0, 100, rows, np.full((2, 1), label))) == 0
-    assert len(chain.accepted(0, 100, rows, np.zeros((2, 1)), guess.ARGMAX)) == 0
-    assert len(chain.accepted(0, 100, rows, np.zeros((2, 1)), guess.BAND, np.inf)) == 0
+    assert len(chain.accepted(0, 100, rows, np.zeros((2, 1)), answers.ARGMAX)) == 0
+    assert len(chain.accepted(0, 100, rows, np.zeros((2, 1)), answers.BAND, np.inf)) == 0
 
 
 def test_how_the_networks_are_cut_into_calls_changes_nothing():

@@ -12,8 +12,8 @@ from fpcheck.core.settings import Settings
 from fpcheck.kernels.chain_score import chain_score
 from fpcheck.network.activations import activation
 from fpcheck.network.skeleton import Activation, Dense, Input, Skeleton
-from fpcheck.simplicity.labelling import Labelling
-from fpcheck.simplicity.moves import RULES, UnitMoves, moves_of
+from fpcheck.simplicity.labelling import RULE_CODES, Labelling
+from fpcheck.simplicity.moves import UnitMoves, moves_of
 from fpcheck.simplicity.prior import make_prior
 from fpcheck.simplicity.score import latent_scores, scores
 
@@ -26,7 +26,7 @@ BAND = Labelling(ROWS, "band", None, np.random.default_rng(1).standard_normal((9
 def kernel_scores(out: np.ndarray, labelling: Labelling, errors: int) -> list[float]:
     labels = np.zeros(1, np.int64) if labelling.labels is None else labelling.labels
     targets = np.zeros((1, 1)) if labelling.targets is None else labelling.targets
-    rule, scratch = RULES[labelling.rule], np.zeros(9)
+    rule, scratch = RULE_CODES[labelling.rule], np.zeros(9)
     return [
         chain_score(
             np.ascontiguousarray(one.T), rule, labels, targets, labelling.tolerance, errors, scratch

@@ -161,6 +161,7 @@ def test_cells_and_readout_of_a_model_are_told_apart(tmp_path):
     possible = {answer.question: answer.possible for answer in summary.questions}
     assert possible == {
         "weights": True, "signal": False, "attractors": True, "readout": False, "simplicity": False,
+        "escape": False,
     }  # fmt: skip
 
 

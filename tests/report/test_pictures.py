@@ -290,3 +290,11 @@ def test_what_is_too_long_is_cut_with_dots():
     assert shortened("abc", 3, len) == "abc"
     assert shortened("abcdef", 4, len) == "abc…"
     assert shortened("ab, cdef", 4, len) == "ab…"
+
+
+def test_between_layers_there_is_no_tick():
+    for deepest in (2.0, 3.0, 5.0, 40.0):
+        named = ticks(Axis("layer", 1.0, deepest, whole=True))
+        assert all(place == round(place) for place, _ in named)
+        assert len(named) >= 2
+    assert [text for _, text in ticks(Axis("layer", 1.0, 2.0, whole=True))] == ["1", "2"]

@@ -73,6 +73,8 @@ def test_our_validator_agrees_with_the_reference_about_every_single_damage(docum
 def results():
     """Every class whose fields are keys of the report, by the definition that describes it."""
     from fpcheck.attractors import result as attractors
+    from fpcheck.escape import direction, prediction, scan, scan_cell
+    from fpcheck.escape import result as escape
     from fpcheck.network import summary
     from fpcheck.readout import result as readout
     from fpcheck.signal import result as signal
@@ -88,6 +90,13 @@ def results():
             own = f"label_{name}"
             # The section holds the keys of some parts side by side.
             yield (own if own in schema()["$defs"] else "simplicity", kind)
+    yield "escape", escape.EscapeResult
+    for kind in (*vars(escape).values(), direction.LayerProfile, scan.Scan, scan_cell.Cell):
+        if dataclasses.is_dataclass(kind) and kind not in (escape.EscapeResult, escape.Skipped):
+            ((name, _),) = described(kind)
+            yield f"escape_{name}", kind
+    for kind in (direction.Direction, prediction.Prediction):
+        yield "escape_direction", kind
     for module in (attractors, summary, readout, signal, weights):
         for kind in vars(module).values():
             own = f"{getattr(kind, '__module__', '')}.".startswith(f"{module.__name__}.")

@@ -19,7 +19,8 @@ from fpcheck.network.skeleton import (
     Softmax,
     Transpose,
 )
-from fpcheck.simplicity.architecture import Architecture, fit_architecture, multiply_adds
+from fpcheck.network.training import multiply_adds
+from fpcheck.simplicity.architecture import Architecture, fit_architecture
 from fpcheck.simplicity.labelling import Labelling
 
 ROWS = np.random.default_rng(0).standard_normal((6, 4))

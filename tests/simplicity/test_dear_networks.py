@@ -10,9 +10,9 @@ from planted import chain, classes, prior_of
 
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
+from fpcheck.simplicity.affordable import cheap_effort, true_effort
 from fpcheck.simplicity.estimate import Asked, estimate
 from fpcheck.simplicity.moves import moves_of
-from fpcheck.simplicity.scale import cheap_effort, true_effort
 
 
 def asked_of(prior):

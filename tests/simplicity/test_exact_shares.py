@@ -201,3 +201,14 @@ def test_several_classes_are_separable_or_not_as_a_line_of_them_says():
         assert bool(inseparable(rows, labelling, biased=True, ties=False)) != possible
         found = exact(prior_of(chain((1, 3), None), labelling), labelling)
         assert (found is None) == possible
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_rows_of_one_class_alone_are_separable(classes):
+    rows = np.random.default_rng(8).standard_normal((6, 3))
+    for label in range(classes):
+        names = tuple("abc"[:classes])
+        same = Labelling(rows, "argmax", np.full(6, label), classes=names)
+        assert not inseparable(rows, same, biased=True, ties=False)
+    lattice = Labelling(rows, "argmax", np.zeros(6, np.int64), classes=("a", "b"))
+    assert not inseparable(rows, lattice, biased=True, ties=True)

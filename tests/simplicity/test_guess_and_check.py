@@ -17,9 +17,10 @@ from fpcheck.network.skeleton import Activation, Conv, Dense, Flatten, Input, Sk
 from fpcheck.simplicity.checking import hardest_first
 from fpcheck.simplicity.exact import exact
 from fpcheck.simplicity.labelling import Labelling
-from fpcheck.simplicity.numbered import counter_key, tables_of
-from fpcheck.simplicity.outputs import outputs, violations
-from fpcheck.simplicity.sampling import curtailed, redraw, redraw_many, sample
+from fpcheck.simplicity.numbered import counter_key, redraw_many, tables_of
+from fpcheck.simplicity.outputs import outputs
+from fpcheck.simplicity.sampling import curtailed, sample
+from fpcheck.simplicity.violations import violations
 
 ONE = Settings(threads=1)
 
@@ -78,7 +79,7 @@ def test_accepted_networks_are_those_that_have_the_rows_right(name):
     assert found.accepted > 0
     assert (found.indices == np.flatnonzero(wrong <= errors)).all()
     for number in (0, tries - 1):
-        assert (redraw(prior, 5, number) == parameters[number]).all()
+        assert (redraw_many(prior, 5, (number,))[0] == parameters[number]).all()
 
 
 @pytest.mark.parametrize("law", ["", "normal", "lattice:5", "he_normal", "torch_default"])

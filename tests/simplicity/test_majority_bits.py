@@ -8,9 +8,9 @@ from planted import chain, classes, prior_of
 
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
+from fpcheck.simplicity.affordable import cheap_effort
 from fpcheck.simplicity.estimate import Asked, estimate
 from fpcheck.simplicity.parts import majority_labels
-from fpcheck.simplicity.scale import cheap_effort
 
 
 @pytest.fixture(scope="module")

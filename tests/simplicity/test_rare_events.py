@@ -16,9 +16,10 @@ from fpcheck.network.activations import activation
 from fpcheck.network.skeleton import Activation, Dense, Input, Skeleton
 from fpcheck.simplicity.labelling import Labelling
 from fpcheck.simplicity.networks import Prior
-from fpcheck.simplicity.outputs import outputs, violations
+from fpcheck.simplicity.outputs import outputs
 from fpcheck.simplicity.prior import make_prior
 from fpcheck.simplicity.rare import estimate_rare
+from fpcheck.simplicity.violations import violations
 
 Array = NDArray[np.float64]
 ONE_THREAD = Settings(threads=1)
@@ -208,6 +209,8 @@ def test_accepted_networks_have_every_label_right() -> None:
     assert len(rare.networks) >= 8
     assert not violations(out, labelling).any()
     assert len(np.unique(rare.networks, axis=0)) == len(rare.networks)
+    assert len(rare.groups) == len(rare.networks)
+    assert set(rare.groups) <= set(range(len(rare.repetition_bits)))
 
 
 def test_no_number_depends_on_the_threads() -> None:

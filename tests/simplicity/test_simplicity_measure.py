@@ -1,6 +1,7 @@
 """The whole question, small: classes, numbers, bad input in one sentence, no part left out."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,6 +74,29 @@ def test_every_key_of_the_section_is_there_and_it_is_plain_data():
     assert section["verdict"]["question"] == "narrow teacher"
     assert "skipped" in section["scan"]
     assert section["scan_slope"] is None
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+@pytest.mark.parametrize("numbers", [False, True])
+def test_the_fewest_rows_are_asked_about(rows, numbers):
+    data = teacher()
+    if numbers:
+        data = data_of(data.inputs, data.inputs[:, 0])
+    section = asked(chain(4, 6, 1), data, replace(SMALL, label_rows=rows)).section()
+    json.dumps(section, allow_nan=False)
+    assert section["growth"]["exponent"] is None
+    assert section["growth"]["points"][-1]["rows"] == rows
+    assert section["verdict"]["answer"] == "cannot tell"
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_linear_classifier_with_an_output_a_class_is_answered(classes):
+    rows = np.random.default_rng(0).normal(size=(30, 2))
+    data = data_of(rows, np.arange(30) % classes, classes)
+    section = asked(chain(2, classes), data, replace(SMALL, label_rows=6)).section()
+    assert section["rule"] == "argmax"
+    assert section["majority_bits"] > 0.0
+    assert section["majority_status"] in ("sampled", "exact")
 
 
 def test_no_number_depends_on_the_threads():

@@ -16,6 +16,7 @@ from fpcheck.report.terminal import write_panels
 from fpcheck.simplicity.figures_view import pictures
 from fpcheck.simplicity.rules import judge
 from fpcheck.simplicity.view import view
+from fpcheck.simplicity.wording import interval_text
 
 SKIPPED = {"skipped": "not asked; pass --label-scan width"}
 
@@ -51,6 +52,13 @@ def test_a_lower_bound_is_never_shown_as_a_number_of_bits():
     rows = tables(section(**LOWER_BOUND))["What the labels cost"].rows
     assert rows[0][1:3] == ("≥ 118.0", "-")
     assert rows[0][4:] == ("lower bound", "FP402")
+
+
+def test_an_interval_without_ends_is_not_shown():
+    point = {"bits": 1.8, "bits_low": 0.0, "bits_high": None, "status": "sampled"}
+    assert interval_text(point) == "-"
+    assert interval_text({**point, "bits_high": 2.5}) == "≤ 2.5"
+    assert interval_text({**point, "bits_low": 1.2, "bits_high": 2.5}) == "1.2–2.5"
 
 
 def test_impossible_labels_are_shown_as_such():

@@ -168,7 +168,8 @@ def _power(stack: Array) -> tuple[Array, Array]:
     power, logarithm = stack.copy(), np.zeros(len(stack))
     for _ in range(SQUARINGS + 1):
         size = np.sqrt((power * power).sum(axis=(1, 2)))
-        size[~((size > 0.0) & (size < np.inf))] = np.inf  # left out: its radius comes out infinite
+        lost = ~((size > 0.0) & (size < np.inf))
+        size[lost], power[lost] = np.inf, 0.0  # left out: its radius comes out infinite
         logarithm = 2.0 * logarithm + np.log(size)
         power /= size[:, None, None]
         last = power

@@ -13,7 +13,7 @@ from importlib import resources
 
 from fpcheck.core.findings import Finding, Outcome, Severity, Status
 
-FILES = ("weights", "signal", "attractors", "readout", "simplicity")
+FILES = ("weights", "signal", "attractors", "readout", "simplicity", "escape")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from fpcheck.core.progress import Monitor
 from fpcheck.core.workers import available_cores
 from fpcheck.jobs.bench.dual_kernels import dual_kernel_races
+from fpcheck.jobs.bench.escape import escape_races
 from fpcheck.jobs.bench.fixed_points import fixed_point_rows
 from fpcheck.jobs.bench.iteration import iteration_races
 from fpcheck.jobs.bench.jacobians import jacobian_races
@@ -34,6 +35,7 @@ SECTIONS: dict[str, Callable[[bool], Iterator[Race[Any]]]] = {
     "dual kernel": dual_kernel_races,
     "readout": readout_races,
     "simplicity": simplicity_races,
+    "escape": escape_races,
     "start": starting_races,
 }
 # Sections whose ways do not give one answer and so make their rows themselves.

@@ -18,14 +18,20 @@ Array: TypeAlias = NDArray[np.float64]
 Starter: TypeAlias = Callable[[Layer, Array], Mapping[str, Array]]
 
 
-def fresh_values(network: Network, inputs: Array, start: Starter) -> Iterator[tuple[Node, Array]]:
+def fresh_values(
+    network: Network,
+    inputs: Array,
+    start: Starter,
+    started: dict[str, NDArray[np.generic]] | None = None,
+) -> Iterator[tuple[Node, Array]]:
     """Every node of a freshly started network with its value on the inputs, in order.
 
     Dense and convolutional layers get what `start` returns (a tensor that several layers share is
     drawn once); norms start as the identity on normalised values, and batch norms take the
     statistics of these inputs, as they do in training; everything else stays as it is.
-    inputs: (n, *input shape).
+    inputs: (n, *input shape). started: is filled with what is drawn and set on the way.
     """
+    started = {} if started is None else started
     skeleton, shapes = network.skeleton, network.skeleton.shapes
     by_name = {layer.name: layer for layer in layers(skeleton)}
     parameters: dict[str, NDArray[np.generic]] = dict(network.parameters)
@@ -37,8 +43,10 @@ def fresh_values(network: Network, inputs: Array, start: Starter) -> Iterator[tu
         layer = by_name.get(node.name)
         if layer is not None and layer.node.weight not in drawn:
             drawn.add(layer.node.weight)
-            parameters |= start(layer, entering[0])
-        parameters |= _started_norm(node, entering, parameters)
+            started |= start(layer, entering[0])
+            parameters |= started
+        started |= _started_norm(node, entering, parameters)
+        parameters |= started
         input_shapes = tuple(shapes[name] for name in node.inputs)
         operator = prepare(node, parameters, input_shapes, shapes[node.name])
         values[node.name] = operator.forward(entering)

@@ -74,7 +74,8 @@ class Suggestion:
     """The initialisation to use for one network.
 
     source: the inputs of the trial draw. q_ratio_low, q_ratio_high: the smallest and largest
-    measured q by the one aimed at, over the layers of that draw.
+    measured q by the one aimed at, over the layers of that draw. short_run: of training, from the
+    network as it is and from that draw, with what follows; or why there is none.
     """
 
     present: Present
@@ -85,4 +86,5 @@ class Suggestion:
     q_ratio_high: float
     notes: tuple[str, ...]
     code: Mapping[str, str]
+    short_run: Mapping[str, object]
     q_status: str = "sampled"

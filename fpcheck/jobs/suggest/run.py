@@ -11,27 +11,23 @@ from threadpoolctl import threadpool_limits
 
 from fpcheck import __version__
 from fpcheck.core.errors import UnsupportedOperationError, UsageError
-from fpcheck.core.memory import require_memory
 from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.core.streams import random_stream
 from fpcheck.jobs.suggest.choice import Chooser
 from fpcheck.jobs.suggest.edges import edges
-from fpcheck.jobs.suggest.fresh import Array
+from fpcheck.jobs.suggest.inputs import data_rows, trial_inputs
 from fpcheck.jobs.suggest.result import Suggestion
 from fpcheck.jobs.suggest.rows import code, notes, present, q_ratios, suggested_layers
 from fpcheck.jobs.suggest.trial import lsuv_scales, suggested_start
-from fpcheck.network.data import fit_to, load_data
-from fpcheck.network.inputs import InputLaw, draw_inputs, second_moment
+from fpcheck.jobs.suggest.tried import tried_starts
 from fpcheck.network.layers import layers
 from fpcheck.network.load import load
 from fpcheck.network.network import Network
-from fpcheck.network.preprocessing import Preprocessing
 from fpcheck.network.subject import Subject
 
 SCHEMA = "fpcheck/suggestion/1"
-ROWS = 128  # inputs of the trial start
 METHODS = ("normal", "orthogonal", "lsuv")
 
 
@@ -49,6 +45,7 @@ def suggest(
     method: str = "normal",
     q_star: float | None = None,
     sigma_b: float | None = None,
+    short_run: bool = True,
     settings: Settings | None = None,
     monitor: Monitor | None = None,
 ) -> dict[str, Any]:
@@ -62,7 +59,8 @@ def suggest(
             on the inputs, no biases).
         q_star, sigma_b: aim at the point of the edge of chaos with this q*, or with this standard
             deviation of biases, in place of the recommended one.
-        settings: the seed and the number of threads.
+        short_run: train from the network as it is and from the suggestion, where there are data.
+        settings: the seed, the number of threads, and how the short run steps.
         monitor: hears of progress and can stop the work.
 
     Raises:
@@ -77,27 +75,33 @@ def suggest(
         )  # fmt: skip
         network = _network(subject)
         monitor.check()
-        inputs, source, input_q = _inputs(subject, network, data, target, settings.seed)
+        rows = None if data is None else data_rows(subject, network, data, target)
+        inputs, source, input_q = trial_inputs(subject, network, rows, settings.seed)
         monitor.report("trial start", 0, 0)
         edge_of = edges(q_star, None if sigma_b is None else sigma_b * sigma_b)
         chooser = Chooser(network.skeleton, edge_of, input_q)
         with np.errstate(all="ignore"):
-            choices, measured = suggested_start(
+            choices, measured, started = suggested_start(
                 network, inputs, chooser, random_stream(settings.seed, "draw")
             )
             monitor.check()
             lsuv = lsuv_scales(network, inputs, random_stream(settings.seed, "draw", 1))
-        rows = suggested_layers(network, subject, choices, measured, lsuv)
-        low, high = q_ratios(rows)
+        scales = suggested_layers(network, subject, choices, measured, lsuv)
+        low, high = q_ratios(scales)
+        tried = tried_starts(
+            network, started, rows, settings, monitor,
+            wanted=short_run, trained=subject.format != "spec",
+        )  # fmt: skip
         result = Suggestion(
             present=present(network, subject, inputs),
             edges=chooser.edges,
-            layers=rows,
+            layers=scales,
             source=source,
             q_ratio_low=low,
             q_ratio_high=high,
             notes=notes(network, inputs),
-            code=code(network, subject, rows, method),
+            code=code(network, subject, scales, method),
+            short_run=tried,
         )
     return {
         "schema": SCHEMA,
@@ -145,21 +149,3 @@ def _network(subject: Subject) -> Network:
     if network.skeleton.black_box or not layers(network.skeleton):
         raise UnsupportedOperationError("there is no dense or convolutional layer", where=where)
     return network
-
-
-def _inputs(
-    subject: Subject, network: Network, data: str | Path | None, target: str | None, seed: int
-) -> tuple[Array, str, float | None]:
-    """(inputs, where they come from, their second moment if a law gives it)."""
-    rng = random_stream(seed, "inputs")
-    shape = network.skeleton.input_shape
-    if data is not None:
-        steps = subject.preprocessing or Preprocessing()
-        rows = fit_to(load_data(data, target=target, preprocessing=steps), shape)
-        chosen = rng.permutation(len(rows.inputs))[:ROWS]
-        return rows.inputs[chosen], f"{len(chosen)} rows of {rows.name}", None
-    law = subject.input_law or InputLaw()
-    entries = sum(math.prod(each) for each in network.skeleton.shapes.values())
-    require_memory(8.0 * ROWS * entries, "the trial start")
-    drawn = draw_inputs(law, ROWS, shape, rng)
-    return drawn, f"{ROWS} draws from {law.label}", second_moment(law, math.prod(shape))

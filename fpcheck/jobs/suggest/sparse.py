@@ -13,6 +13,8 @@ from fpcheck import __version__
 from fpcheck.core.errors import UnsupportedOperationError, UsageError
 from fpcheck.core.plain import as_section
 from fpcheck.core.progress import Monitor
+from fpcheck.core.settings import Settings
+from fpcheck.jobs.suggest.sparse_tried import tried_activation
 from fpcheck.network.layers import layers
 from fpcheck.network.load import load
 from fpcheck.network.skeleton import Skeleton
@@ -83,6 +85,9 @@ def suggest_sparse(
     units: int | None = None,
     depth: int | None = None,
     q_star: float | None = None,
+    data: str | Path | None = None,
+    target: str | None = None,
+    settings: Settings | None = None,
     monitor: Monitor | None = None,
 ) -> dict[str, Any]:
     """The sparse activation to take for a wanted sparsity, as plain data.
@@ -95,6 +100,9 @@ def suggest_sparse(
         clip: judge this clip m too.
         units, depth: in place of the network's own.
         q_star: the variance that tau and m are for; 1 unless given.
+        data, target: rows to train on for a moment, as the network is and with the first of the
+            suggested activations.
+        settings: the seed, the number of threads, and how that short run steps.
         monitor: hears of progress and can stop the work.
 
     Raises:
@@ -109,11 +117,11 @@ def suggest_sparse(
         )
     if clip is not None and not 0.0 < clip < math.inf:
         raise UsageError(f"a clip is positive, got {clip:g}", where="--clip")
-    skeleton, name = None, ""
+    skeleton, name, subject = None, "", None
     if model is not None:
         subject = load(
             model, spec=spec, activation=activation, output_activation=output_activation, key=key,
-            layout=layout, input_shape=input_shape,
+            layout=layout, seed=settings.seed if settings else 0, input_shape=input_shape,
         )  # fmt: skip
         name, skeleton = subject.name, subject.outline
         if subject.network is not None:
@@ -147,7 +155,12 @@ def suggest_sparse(
         region=tuple(region),
         saving=None if skeleton is None else inference_saving(skeleton, sparsity),
     )  # fmt: skip
-    return {"schema": SCHEMA, "fpcheck": __version__, "subject": name, **as_section(result)}
+    tried = tried_activation(
+        subject, CLIPPED[0], choices[0].recommendation, data, target, q, settings or Settings(),
+        watch,
+    )  # fmt: skip
+    document = {"schema": SCHEMA, "fpcheck": __version__, "subject": name, **as_section(result)}
+    return {**document, "short_run": tried}
 
 
 def _choice(name: str, sparsity: float, clip: float | None, size: Size, q: float) -> SparseChoice:

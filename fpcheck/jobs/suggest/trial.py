@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpcheck.jobs.suggest.choice import Choice, Chooser
 from fpcheck.jobs.suggest.fresh import Array, fresh_values
@@ -22,11 +23,12 @@ LSUV_STD = 1.0
 
 def suggested_start(
     network: Network, inputs: Array, chooser: Chooser, rng: np.random.Generator
-) -> tuple[dict[str, Choice], dict[str, float]]:
-    """Every layer's scales, and the q that one draw with them has, by the layer's name.
+) -> tuple[dict[str, Choice], dict[str, float], Network]:
+    """Every layer's scales and the q that one draw with them has, by layer name; and that draw.
 
     Fills `chooser`. inputs: (n, *input shape).
     """
+    started: dict[str, NDArray[np.generic]] = {}
     choices: dict[str, Choice] = {}
     measured: dict[str, float] = {}
 
@@ -39,11 +41,11 @@ def suggested_start(
             drawn[layer.node.bias] = rng.normal(0.0, math.sqrt(choice.sigma_b2), layer.units)
         return drawn
 
-    for node, value in fresh_values(network, inputs, start):
+    for node, value in fresh_values(network, inputs, start, started):
         chooser.follow(node, value)
         if node.name in choices:
             measured[node.name] = float(np.mean(value * value))
-    return choices, measured
+    return choices, measured, Network(network.skeleton, {**network.parameters, **started})
 
 
 def lsuv_scales(network: Network, inputs: Array, rng: np.random.Generator) -> dict[str, float]:

@@ -30,7 +30,9 @@ for (const figure of document.querySelectorAll("section.cells")) {
 const data = JSON.parse(figure.querySelector("script").textContent);
 const cells = figure.querySelector("svg.fp image");
 const said = figure.querySelector("output"), hint = said.textContent;
-const two = (low, high, part) => (low + part * (high - low)).toPrecision(4);
+const at = (low, high, part) => low + part * (high - low);
+const two = (low, high, part, log) =>
+  (log ? 10 ** at(low, high, part) : at(low, high, part)).toPrecision(4);
 cells.addEventListener("pointermove", event => {
   const box = cells.getBoundingClientRect();
   const rows = data.cells.length, columns = data.cells[0].length;
@@ -40,13 +42,13 @@ cells.addEventListener("pointermove", event => {
   const column = Math.min(columns - 1, Math.max(0, Math.floor(across * columns)));
   const region = data.regions[data.cells[row][column]], name = document.createElement("b");
   name.textContent = region;
-  said.replaceChildren(`x = ${two(data.x[0], data.x[1], across)}, ` +
-    `y = ${two(data.y[1], data.y[0], down)} ends on `, name);
+  said.replaceChildren(`x = ${two(data.x[0], data.x[1], across, data.log[0])}, ` +
+    `y = ${two(data.y[1], data.y[0], down, data.log[1])}: `, name);
 });
 cells.addEventListener("pointerleave", () => said.replaceChildren(hint));
 }
 """
-HINT = "Point at the picture: here stands where that state ends."
+HINT = "Point at the picture: here stands what is at that place."
 
 
 def write_page(pictures: Picture | Sequence[Picture], heading: str = "", note: str = "") -> str:
@@ -91,6 +93,7 @@ def _data(picture: Picture) -> str:
         "regions": [printable(region.name) for region in picture.regions],
         "x": [picture.x.low, picture.x.high],
         "y": [picture.y.low, picture.y.high],
+        "log": [picture.x.log, picture.y.log],
     }
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")

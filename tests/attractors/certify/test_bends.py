@@ -112,3 +112,14 @@ def test_norms_with_the_slow_part_apart_contract_and_are_long_in_its_direction()
     slow = basis[0][:, 0] / np.linalg.norm(basis[0][:, 0])
     shortest = np.linalg.svd(norms.transform[0], compute_uv=False)[-1]
     assert np.linalg.norm(norms.transform[0] @ slow) <= 2.0 * shortest
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e200])
+def test_a_matrix_that_is_not_finite_has_no_slow_part_and_takes_none_from_the_others(value):
+    matrix = np.diag([0.9, 0.3, 0.2])
+    broken = matrix.copy()
+    broken[0, 1] = value
+    with np.errstate(all="ignore"):
+        rows, norms = apart_norms(point(np.stack([matrix, broken])))
+    assert rows.tolist() == [0]
+    assert norms.size[0] < 1.0

@@ -1,4 +1,4 @@
-"""The shape of a row that a PyTorch module takes, where its first layer tells it."""
+"""The shape of a row: what the first layer of a PyTorch module tells of it, how it is given."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from fpcheck.network.load.live.kinds import Foreign
 from fpcheck.network.load.live.recurrent import is_recurrent
 from fpcheck.network.skeleton import Shape
+
+SHAPE_HINT = "--input-shape 3,32,32 (in Python input_shape=(3, 32, 32)): one row, without the batch"
 
 
 def stated_shape(graph: Foreign, model: Foreign) -> Shape | None:

@@ -14,6 +14,7 @@ from fpcheck.network.load.files import open_model
 from fpcheck.network.load.graph_file import GraphFile, GraphRequest
 from fpcheck.network.load.keras import keras_graph
 from fpcheck.network.load.live.black_box import Array, Function, described, open_black_box
+from fpcheck.network.load.live.entrance import SHAPE_HINT
 from fpcheck.network.load.live.fingerprint import fingerprint
 from fpcheck.network.load.live.kinds import Foreign
 from fpcheck.network.network import Network
@@ -82,8 +83,6 @@ def _called(name: str, model: Foreign, shape: Shape | None, why: str) -> GraphFi
     }
     row = shape or _row(model)
     if row is None:
-        from fpcheck.network.load.live.subject import SHAPE_HINT
-
         return GraphFile(tensors, no_network=why, hint=SHAPE_HINT)
     opened = open_black_box(name, _function(model), row)
     return GraphFile(

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from fpcheck.core.errors import ModelFileError, UsageError
 from fpcheck.network.constant_input import ZEROS, ConstantInput
 from fpcheck.network.load.live.black_box import Function, open_black_box
+from fpcheck.network.load.live.entrance import SHAPE_HINT
 from fpcheck.network.load.live.kinds import kind_of
 from fpcheck.network.load.live.target import import_target
 from fpcheck.network.network import Network
 from fpcheck.network.skeleton import Shape
 from fpcheck.network.subject import Subject
-
-SHAPE_HINT = "--input-shape 3,32,32 (in Python input_shape=(3, 32, 32)): one row, without the batch"
 
 
 def live_subject(

@@ -15,11 +15,10 @@ from fpcheck.network.load.cells import NO_CHAIN_HINT
 from fpcheck.network.load.graph_file import GraphFile
 from fpcheck.network.load.live.black_box import Array, Function, described, open_black_box
 from fpcheck.network.load.live.emitter import as_array
-from fpcheck.network.load.live.entrance import stated_shape
+from fpcheck.network.load.live.entrance import SHAPE_HINT, stated_shape
 from fpcheck.network.load.live.fingerprint import fingerprint
 from fpcheck.network.load.live.kinds import Foreign
 from fpcheck.network.load.live.recurrent import find_cells
-from fpcheck.network.load.live.subject import SHAPE_HINT
 from fpcheck.network.load.live.tracing import arguments_of, read_graph, traced_graph
 from fpcheck.network.load.live.watched import passes_by
 from fpcheck.network.load.onnx.values import UnsupportedError

@@ -9,6 +9,7 @@ from fpcheck.core.settings import Settings
 from fpcheck.simplicity.estimate import Effort, chance_work
 from fpcheck.simplicity.labelling import Labelling
 from fpcheck.simplicity.networks import Prior
+from fpcheck.simplicity.rare import LEAST_EFFORT
 
 FEWEST_ROWS = 8
 # Multiply-adds of plain sampling, which counts them high: it leaves at the first wrong row.
@@ -22,7 +23,6 @@ TRUE_WORK, CHEAP_WORK = 2.0**36, 2.0**33.5
 # many times that is too much for curves of such estimates.
 AFFORDABLE = 2.0**32.25
 DEAR = 8.0
-LEAST_EFFORT = 0.25
 
 
 def true_effort(settings: Settings) -> Effort:
