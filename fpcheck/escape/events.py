@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,8 @@ FLATNESS = 0.15
 ESCAPE_SHARE = 0.1  # the plateau is left where so much of all that the loss falls has fallen
 LEAST_FALL = 0.05  # of the plateau's level: a smaller fall is no escape
 LAST = 0.05  # of the run: the end is the median over it
-BLOW_UP = 10.0  # times the larger of the start's loss and a constant's
+BLOW_UP = 10.0  # times the larger of the start's loss and a constant's: lost,
+SPIKE = 1.1  # and so many times: jumped up, for the steps are too large there
 GROWN = 1.02  # |theta| at an escape from zero over its least before
 # A later flat stretch is a saddle's if the loss falls again, by this share of its level;
 FALLS_AGAIN = 0.1
@@ -50,6 +51,7 @@ class Events:
     norm_growth: float | None = None
     from_zero: bool | None = None
     next_saddle: Stretch | None = None
+    spike_at: int | None = None
     diverged_at: int | None = None
 
 
@@ -72,18 +74,33 @@ def find_events(curve: Curve, constant_loss: float, probe_steps: int) -> Events:
     constant_loss: of the best answer that is the same for all rows.
     """
     diverged = _divergence(curve, constant_loss)
-    upto = len(curve.steps) if diverged is None else diverged
-    if upto < 2:
-        return Events(diverged_at=_step(curve, diverged))
-    steps, loss = curve.steps[:upto], curve.loss[:upto]
+    if diverged == 0:
+        return Events(diverged_at=_step(curve, 0))
+    finite = Curve(
+        curve.steps[:diverged], curve.loss[:diverged], curve.norm[:diverged], curve.time[:diverged]
+    )
     shortest = max(PLATEAU_STEPS, PLATEAU_SHARE * probe_steps)
-    plateau = _plateau(steps, loss, constant_loss, shortest)
+    found = _first_saddle(finite, constant_loss, shortest)
+    spike = _step(curve, _spike(finite.loss, constant_loss) if diverged is None else None)
+    return replace(found, spike_at=spike, diverged_at=_step(curve, diverged))
+
+
+def _spike(loss: Array, constant_loss: float) -> int | None:
+    """The place of the largest loss, if it lies above the start's and a constant's."""
+    place = int(loss.argmax())
+    return place if loss[place] > SPIKE * max(float(loss[0]), constant_loss) else None
+
+
+def _first_saddle(curve: Curve, constant_loss: float, shortest: float) -> Events:
+    """The plateau, the escape from it, and the next saddle."""
+    steps, loss = curve.steps, curve.loss
+    plateau = None if len(steps) < 2 else _plateau(steps, loss, constant_loss, shortest)
     if plateau is None:
-        return Events(diverged_at=_step(curve, diverged))
+        return Events()
     first, last = plateau
     escape = _escape(loss, first, last)
     if escape is None:
-        return Events(_stretch(steps, first, last), diverged_at=_step(curve, diverged))
+        return Events(_stretch(steps, first, last))
     least = float(curve.norm[: escape + 1].min())
     growth = float(curve.norm[escape]) / least if least > 0.0 else math.inf
     return Events(
@@ -94,7 +111,6 @@ def find_events(curve: Curve, constant_loss: float, probe_steps: int) -> Events:
         norm_growth=growth,
         from_zero=growth >= GROWN,
         next_saddle=_next_saddle(steps, loss, escape, shortest),
-        diverged_at=_step(curve, diverged),
     )
 
 

@@ -158,7 +158,7 @@ def norm_picture(section: Section) -> Picture:
         at = float(section["escaped_at"])
         curves.insert(0, Curve((at, at), (axis.low, axis.high), 3))
         regions.append(Region("escape", f"measured, step {section['escaped_at']}", "other"))
-    told_words = "" if step is None else f" Predicted escape: step {step:.4g}."
+    told_words = "" if step is None else f" Predicted escape: step {step:.0f}."
     return Picture(
         title="Norm of the weights, measured and predicted",
         cells=_ground(),
@@ -175,6 +175,8 @@ def _dated(section: Section) -> Iterator[tuple[str, int]]:
         yield "escape", section["escaped_at"]
     if section["next_saddle"] is not None:
         yield "saddle", section["next_saddle"]["from"]
+    if section["spike_at"] is not None:
+        yield "spike", section["spike_at"]
     if section["diverged_at"] is not None:
         yield "divergence", section["diverged_at"]
 

@@ -148,8 +148,8 @@ def _looked_at(
     if run.full_batch:
         curve = curve_of(run, ())
         events = find_events(curve, problem.constant_loss, settings.probe_steps)
-        saddle = events.next_saddle
-        dated = [step for step in (events.escaped_at, saddle and saddle["from"]) if step]
+        saddle = events.next_saddle and events.next_saddle["from"]
+        dated = [step for step in (events.escaped_at, saddle, events.spike_at) if step]
         return (
             record_run(run, problem, rng, settings.threads, monitor, dated), curve, events
         )  # fmt: skip

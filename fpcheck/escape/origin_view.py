@@ -124,7 +124,7 @@ def _prediction(direction: Section, findings: tuple[Finding, ...], section: Sect
         why = str(direction.get("reason") or "").rstrip(".")
         late = f"not within {counted(section['steps_made'], 'step')}"
         return f"Predicted escape: {f'none, {why}' if why else late}; {seen}."
-    words = f"Predicted escape: step {told:.4g} from these weights; {seen}"
+    words = f"Predicted escape: step {told:.0f} from these weights; {seen}"
     if not direction["near_zero"]:
         words += "; the start is not near zero, so the prediction need not hold"
     return sentence(f"{words} ({mark})" if mark.startswith("FP") else words)

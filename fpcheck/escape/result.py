@@ -148,6 +148,7 @@ class EscapeResult:
     norm_growth: float | None
     from_zero: bool | None
     next_saddle: Stretch | None
+    spike_at: int | None
     diverged_at: int | None
     dead_start: bool
     dead_layer: str

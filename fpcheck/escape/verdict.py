@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fpcheck.escape.events import Events
 from fpcheck.escape.result import LowRankLayer, Verdict
 from fpcheck.escape.trainability import Trainability
 
 RESCALE = "draw the weights at another scale; `fpcheck suggest` gives one"
+ALL_WELL = "nothing: no plateau stands in the way"
 
 
 def decide(
@@ -30,6 +33,26 @@ def decide(
         return Verdict("diverges", found.reason, _slower(rate, given=given))
     if dead:
         return Verdict("dead start", found.reason, RESCALE)
+    told = _told(found, events, low_rank, steps=steps, adaptive=adaptive, given=given, waits=waits)
+    if events.spike_at is None:
+        return told
+    step = f"a smaller --lr: the loss jumps up at step {events.spike_at}"
+    if told.next_step != ALL_WELL:
+        step = f"{step}; {told.next_step}"
+    return replace(told, next_step=step)
+
+
+def _told(
+    found: Trainability,
+    events: Events,
+    low_rank: tuple[LowRankLayer, ...],
+    *,
+    steps: int,
+    adaptive: bool,
+    given: bool,
+    waits: bool,
+) -> Verdict:
+    """The verdict of a run that is neither lost nor dead from the start."""
     if found.answer == "does not start":
         if events.plateau is None:
             return Verdict("does not start", found.reason, RESCALE)
@@ -46,7 +69,7 @@ def decide(
             "leaves a plateau", _escape_words(events, low_rank), _after(events, adaptive)
         )
     if found.answer == "trains":
-        return Verdict("trains at once", found.reason, "nothing: no plateau stands in the way")
+        return Verdict("trains at once", found.reason, ALL_WELL)
     return Verdict(
         "cannot tell", found.reason, f"--probe-steps {10 * steps}, or another --lr, decides"
     )

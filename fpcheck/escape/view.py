@@ -74,11 +74,15 @@ def _events(section: Section, findings: tuple[Finding, ...]) -> tuple[tuple[str,
         saddle = section["next_saddle"]
         words = f"the loss stands still at {_loss_at(section, saddle['from'])}"
         rows.append(("next saddle", stretch(saddle), words, "-"))
+    if section["spike_at"] is not None:
+        words = f"the loss jumps to {_loss_at(section, section['spike_at'])}: too large a step"
+        rows.append(("spike", str(section["spike_at"]), words, "-"))
     if section["diverged_at"] is not None:
         words = "the loss is lost from here on"
         rows.append(
             ("divergence", str(section["diverged_at"]), words, finding_mark(findings, "FP502"))
         )
+    rows.sort(key=lambda row: int(row[1].partition("–")[0]))
     last = "not finite"
     if section["end_loss"] is not None:  # the median over the last steps; here the last one's own
         last = _loss_at(section, section["steps_made"])
@@ -178,6 +182,8 @@ def _dates(section: Section) -> dict[int, str]:
         dates[_nearest(steps, section["next_saddle"]["from"])["step"]] = "saddle"
     if section["escaped_at"] is not None:
         dates[_nearest(steps, section["escaped_at"])["step"]] = "escape"
+    if section["spike_at"] is not None:
+        dates[_nearest(steps, section["spike_at"])["step"]] = "spike"
     if section["diverged_at"] is not None:
         dates[_nearest(steps, section["diverged_at"])["step"]] = "divergence"
     return dates

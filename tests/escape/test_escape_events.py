@@ -101,6 +101,13 @@ def test_a_loss_that_blows_up_diverges_at_its_step(end):
     assert find_events(curve(loss), CONSTANT, 300).diverged_at == 60
 
 
+def test_a_loss_that_jumps_above_its_start_has_spiked():
+    loss = CONSTANT * np.exp(-STEPS / 60.0) + 2.5 * (STEPS == 120)
+    assert find_events(curve(loss), CONSTANT, 300).spike_at == 120
+    assert find_events(curve(loss - 0.4 * (STEPS == 120)), CONSTANT, 300).spike_at is None
+    assert find_events(curve(1e3 * CONSTANT * (STEPS > 200) + 1.0), CONSTANT, 300).spike_at is None
+
+
 def test_a_loss_that_comes_back_has_not_diverged():
     loss = CONSTANT * 2.0 ** (-STEPS / 50.0)
     loss[5:8] = 500.0

@@ -118,7 +118,7 @@ def test_the_direction_is_a_lower_bound_with_its_rank_by_layer():
         in table.caption
     )
     assert "rank one reaches 90.4% of it" in table.caption
-    assert "Predicted escape: step 156.2 from these weights; measured at step 150." in notes(
+    assert "Predicted escape: step 156 from these weights; measured at step 150." in notes(
         section()
     )
 
@@ -211,3 +211,11 @@ def test_the_map_gives_every_place_the_kind_of_the_nearest_cell():
     assert row[-1] == "diverges"
     assert list(dict.fromkeys(row)) == [cell["kind"] for cell in SCAN["cells"][0]]
     assert max(max(shades) for shades in picture.shades) <= 9
+
+
+def test_a_spike_stands_among_the_events_in_their_order():
+    rows = tables(section(spike_at=150))["What happened"].rows
+    names = [row[0] for row in rows]
+    assert names.index("escape") < names.index("spike") < names.index("next saddle")
+    assert "too large a step" in rows[names.index("spike")][2]
+    assert "spike" not in [row[0] for row in tables(section())["What happened"].rows]
