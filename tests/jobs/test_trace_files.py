@@ -247,3 +247,12 @@ def test_where_there_is_no_loss_the_rules_say_why(tmp_path: Path) -> None:
     assert "for 20 classes" in said["FP502"]
     assert "No weight changed" in document["summary"]["answer"]
     assert "--data" in {one["code"]: one["message"] for one in trace(run)["findings"]}["FP502"]
+
+
+def test_a_file_of_one_layer_is_told_from_a_slip_in_a_flag(tmp_path: Path) -> None:
+    for step in (1, 2):
+        np.savez(tmp_path / f"step_{step}.npz", **weights(step))
+    np.savez(tmp_path / "step_3.npz", **{"fc.weight": np.ones((3, 4)), "fc.bias": np.ones(3)})
+    (left,) = trace(tmp_path, activation="relu")["run"]["skipped"]
+    assert left["name"] == "step_3.npz"
+    assert left["reason"].startswith("it has 1 layer with weights, step_1.npz has ")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpcheck.core.errors import ModelFileError
+from fpcheck.core.errors import FpcheckError, ModelFileError
+from fpcheck.core.wording import counted
 from fpcheck.network.layers import layers
 from fpcheck.network.load import load
 from fpcheck.network.load.folder import INDEX
@@ -123,20 +124,49 @@ def other_architecture(one: Checkpoint, first: Checkpoint) -> str:
     """
     if first.network is not None and one.network is None and one.subject.no_network:
         return f"no network can be built: {one.subject.no_network}"
-    own = [(layer.shape, layer.activation) for layer in one.layers]
-    wanted = [(layer.shape, layer.activation) for layer in first.layers]
-    if own == wanted and len(one.vector) == len(first.vector):
+    if why := _other_shapes(one, first):
+        return why
+    for layer, wanted in zip(one.layers, first.layers, strict=True):
+        if layer.activation != wanted.activation:
+            return (
+                f"behind layer '{layer.name}' is {layer.activation}, "
+                f"in {first.name} {wanted.activation}"
+            )
+    if len(one.vector) == len(first.vector):
         return ""
-    if len(own) != len(wanted):
-        return f"it has {len(own)} weight matrices, {first.name} has {len(wanted)}"
-    for layer, ((shape, function), (other, expected)) in zip(
-        one.layers, zip(own, wanted, strict=True), strict=True
-    ):
-        if shape != other:
-            return f"layer '{layer.name}' is {list(shape)}, in {first.name} {list(other)}"
-        if function != expected:
-            return f"behind layer '{layer.name}' is {function}, in {first.name} {expected}"
     return f"it has {len(one.vector)} parameters, {first.name} has {len(first.vector)}"
+
+
+def fault(
+    error: FpcheckError, path: Path, flags: Reading, seed: int, first: Checkpoint | None
+) -> tuple[str, str]:
+    """Why a checkpoint cannot be read under the flags, with a hint.
+
+    The flags are for the run's network: where the weights alone are those of another one, that is
+    the reason.
+    """
+    if first is not None and flags.activation is not None:
+        bare = replace(flags, spec=None, activation=None, output_activation=None)
+        try:
+            why = _other_shapes(read_checkpoint(path, path.name, None, bare, seed), first)
+        except FpcheckError:
+            why = ""
+        if why:
+            return why, OTHER_HINT
+    return error.message, error.hint
+
+
+def _other_shapes(one: Checkpoint, first: Checkpoint) -> str:
+    """How the weight matrices differ in number or shape, "" where they do not."""
+    if len(one.layers) != len(first.layers):
+        count = counted(len(one.layers), "layer")
+        return f"it has {count} with weights, {first.name} has {len(first.layers)}"
+    for layer, wanted in zip(one.layers, first.layers, strict=True):
+        if layer.shape != wanted.shape:
+            return (
+                f"layer '{layer.name}' is {list(layer.shape)}, in {first.name} {list(wanted.shape)}"
+            )
+    return ""
 
 
 def file_hash(path: Path) -> str:

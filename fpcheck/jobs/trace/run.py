@@ -25,6 +25,7 @@ from fpcheck.jobs.trace.read import (
     OTHER_HINT,
     Checkpoint,
     Reading,
+    fault,
     file_hash,
     other_architecture,
     read_checkpoint,
@@ -131,7 +132,8 @@ def _readable(ordered: Ordered, flags: Reading, course: Course) -> Iterator[Chec
             one = read_checkpoint(path, name, step, flags, course.settings.seed)
         except FpcheckError as error:
             course.faults.append(error)
-            course.skipped.append({"name": name, "reason": error.message, "hint": error.hint})
+            reason, hint = fault(error, path, flags, course.settings.seed, course.first)
+            course.skipped.append({"name": name, "reason": reason, "hint": hint})
             continue
         if course.first is not None and (why := other_architecture(one, course.first)):
             hint = one.subject.hint if one.network is None else ""
@@ -260,7 +262,11 @@ def _document(
         "trends": INTERRUPTED,
         "findings": [],
         "verdict": "not judged",
-        "summary": {"answer": "The run was interrupted.", "reason": "", "next_step": "--resume"},
+        "summary": {
+            "answer": "The run was interrupted.",
+            "reason": "",
+            "next_step": "go on with --resume and this file.",
+        },
     }
     if not whole:
         return document
