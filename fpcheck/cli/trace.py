@@ -11,7 +11,7 @@ from fpcheck.cli import checks, options
 from fpcheck.cli.deliver import deliver
 from fpcheck.cli.outputs import plan_outputs
 from fpcheck.cli.terminal import say
-from fpcheck.cli.trace_run import check_given, check_outputs, rendered_trace, run_name, traced
+from fpcheck.cli.trace_run import check_given, check_outputs, rendered_trace, traced
 from fpcheck.core.config import read_configuration
 
 NOT_JUDGED = 3
@@ -125,6 +125,8 @@ def trace(
     steps = {"scale": scale, "centre": centre}
     checks.check_data_flags(data, {"target": target, "task": task, **steps})
     given = check_given(checkpoints or [])
+    from fpcheck.jobs.trace.name import run_name
+
     (plan,) = plan_outputs(format_, output or (), [run_name(given)])
     check_outputs(plan, given)
     wishes: dict[str, Any] = {

@@ -14,6 +14,7 @@ from fpcheck.cli.outputs import SUFFIXES, Output, write_whole
 from fpcheck.cli.run import uncollected, watched
 from fpcheck.cli.terminal import say
 from fpcheck.core.errors import FpcheckError, UsageError
+from fpcheck.core.wording import counted
 from fpcheck.report.style import WIDTH, Style
 
 if TYPE_CHECKING:
@@ -42,12 +43,6 @@ def check_given(checkpoints: Sequence[str]) -> tuple[str, ...]:
                 hint=f"is the path right? {EXAMPLE}",
             )
     return tuple(checkpoints)
-
-
-def run_name(given: Sequence[str]) -> str:
-    """What stands for `{name}` in the name of an output: the run's folder."""
-    first = Path(os.path.abspath(given[0]))
-    return first.name if first.is_dir() else first.parent.name or first.name
 
 
 def check_outputs(plan: Sequence[Output], given: Sequence[str]) -> None:
@@ -144,7 +139,7 @@ class _Keeper:
             return "interrupted: nothing was kept; -o json=FILE keeps what is measured"
         if not self._count:
             return "interrupted before the first checkpoint was measured"
-        measured = f"{self._count} checkpoint{'' if self._count == 1 else 's'}"
+        measured = counted(self._count, "checkpoint")
         return f"interrupted: {self.path} holds {measured}; --resume {self.path} goes on from there"
 
 

@@ -17,7 +17,12 @@ def sentence(text: str) -> str:
 
 def counted(count: int, word: str) -> str:
     """1 row, 3 rows, 20 000 rows."""
-    return f"{count:,} {word}".replace(",", " ") + "s" * (count != 1)
+    return f"{thousands(count)} {word}" + "s" * (count != 1)
+
+
+def thousands(count: int) -> str:
+    """A whole number with its thousands apart: 6 602."""
+    return f"{count:,}".replace(",", " ")
 
 
 def finding_mark(findings: tuple[Finding, ...], *codes: str) -> str:

@@ -249,6 +249,6 @@ def _notes(run: Run) -> tuple[str, ...]:
     if run.stride == 1:
         return ()
     return (
-        f"weights were kept of every {run.stride}th step, as many as memory holds: the records "
+        f"weights were kept of every {run.stride}th step, to bound their memory: the records "
         "and the escape's weights are of the nearest of them",
     )

@@ -1,4 +1,4 @@
-"""The probe's run: what every step tells, and the weights of as many steps as memory holds."""
+"""The probe's run: what every step tells, and the weights of as many steps as are kept."""
 
 from __future__ import annotations
 

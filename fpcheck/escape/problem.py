@@ -118,10 +118,15 @@ def choose_rows(data: Data, most: int, rng: np.random.Generator) -> NDArray[np.i
     return np.sort(np.concatenate(parts))
 
 
+def answers(outputs: Array) -> NDArray[np.int64]:
+    """The class that every row is given: of the largest logit, or by the sign of a single one."""
+    found = outputs.argmax(axis=1) if outputs.shape[1] > 1 else outputs[:, 0] > 0.0
+    return found.astype(np.int64)
+
+
 def accuracy(outputs: Array, labels: NDArray[np.int64]) -> float:
-    """The share of rows whose largest logit, or the sign of a single one, is right."""
-    found = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.0)
-    return float(np.mean(found == labels))
+    """The share of rows whose answer is right."""
+    return float(np.mean(answers(outputs) == labels))
 
 
 def _gives_back(data: Data, network: Network, self_map: bool | None) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from fpcheck.core.catalogue import finding
 from fpcheck.core.findings import Finding, Outcome, Status
 from fpcheck.core.plain import Section
+from fpcheck.escape.wording import tenth
 
 CODES = ("FP501", "FP502", "FP503", "FP504", "FP505", "FP506", "FP510")
 OF_RUNS = ("FP507", "FP508", "FP511")  # judged by the trace alone
@@ -66,13 +67,9 @@ def _diverges(section: Section) -> Finding:
         where=WHERE if at is None else f"step {at}",
         message=str(section["trainability_reason"]),
         status=_status(section),
-        remedy=f"A smaller learning rate: --lr {_tenth(section['learning_rate'])}, or smaller "
+        remedy=f"A smaller learning rate: --lr {tenth(section['learning_rate'])}, or smaller "
         "initial weights.",
     )
-
-
-def _tenth(rate: float) -> str:
-    return f"{float(f'{rate / 10:.2g}'):g}"
 
 
 def _plateau(section: Section, limit: float) -> Finding:
@@ -187,9 +184,8 @@ def _no_prediction(direction: Section) -> str:
 
 def _status(section: Section) -> Status:
     """Mini-batches are drawn, all rows are not."""
-    return "sampled" if section["batch"] else "numerical"
+    return "sampled" if section.get("batch") else "numerical"
 
 
 def _skipped(code: str, why: str, section: Section) -> Finding:
-    status: Status = "sampled" if section.get("batch") else "numerical"
-    return finding(code, "skipped", where=WHERE, message=why, status=status)
+    return finding(code, "skipped", where=WHERE, message=why, status=_status(section))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fpcheck.escape.events import Events
 from fpcheck.escape.result import LowRankLayer, Verdict
 from fpcheck.escape.trainability import Trainability
+from fpcheck.escape.wording import tenth
 
 RESCALE = "draw the weights at another scale; `fpcheck suggest` gives one"
 ALL_WELL = "nothing: no plateau stands in the way"
@@ -76,7 +77,7 @@ def _told(
 
 
 def _slower(rate: float, *, given: bool) -> str:
-    smaller = f"--lr {float(f'{rate / 10:.2g}'):g}"
+    smaller = f"--lr {tenth(rate)}"
     if given:
         smaller += ", or none, so that the curvature chooses it"
     return f"a smaller learning rate: {smaller}"

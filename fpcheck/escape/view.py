@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fpcheck.core.evenly import evenly
 from fpcheck.core.findings import Finding
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Item, Note, Panel, Table
-from fpcheck.core.wording import (
-    counted,
-    finding_mark,
-    sentence,
-    share_text,
-)
+from fpcheck.core.wording import counted, finding_mark, sentence, share_text
 from fpcheck.escape.origin_view import direction_items, low_rank_items
 from fpcheck.escape.scan_view import scan_items
 from fpcheck.escape.wording import OPTIMISERS, figure, stretch
@@ -130,7 +126,7 @@ def _timeline(section: Section) -> Table:
     steps = _chosen(section)
     names = [layer["name"] for layer in section["steps"][0]["layers"]] if steps else []
     dates = _dates(section)
-    places = _spread(len(names), SHOWN_LAYERS)
+    places = evenly(len(names), SHOWN_LAYERS)
     accuracy = any(one["accuracy"] is not None for one in steps)
     columns = [Column("step"), Column("loss")]
     columns += [Column("right", priority=2)] * accuracy
@@ -196,10 +192,3 @@ def _leading(one: Section) -> float:
 
 def _nearest(steps: Sequence[Section], step: float) -> Section:
     return min(steps, key=lambda one: abs(one["step"] - step))
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most so many of the places 0 to count - 1, evenly, with first and last."""
-    if count <= most:
-        return list(range(count))
-    return [round(i * (count - 1) / (most - 1)) for i in range(most)]

@@ -17,6 +17,11 @@ def figure(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}g}"
 
 
+def tenth(rate: float) -> str:
+    """A tenth of a learning rate, with two digits, as a flag takes it."""
+    return f"{float(f'{rate / 10:.2g}'):g}"
+
+
 def stretch(part: Section | None) -> str:
     """Steps a-b, `-` for none."""
     return "-" if part is None else f"{part['from']}–{part['to']}"

@@ -8,7 +8,8 @@ from itertools import groupby
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
-from fpcheck.report.wording import shape_text, thousands
+from fpcheck.core.wording import thousands
+from fpcheck.report.wording import shape_text
 from fpcheck.weights.law_view import law_table
 
 LONGEST_RUN = 6  # layers alike that are listed one by one

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
-from fpcheck.report.wording import thousands
+from fpcheck.core.wording import thousands
 
 METRICS = {"accuracy": "accuracy", "r2": "R²"}
 MEASURES = {

@@ -12,8 +12,8 @@ from typing import Any
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
+from fpcheck.core.wording import thousands
 from fpcheck.report.tried import tried_panel
-from fpcheck.report.wording import thousands
 
 SHOWN = 40  # rows; the JSON has all
 EDGES = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Picture
+from fpcheck.core.wording import counted
 from fpcheck.report.document import write_json
 from fpcheck.report.html_parts import STYLE, badge_html, findings_html, panel_html, safe
 from fpcheck.report.pictures.svg import draw_svg
@@ -60,7 +61,7 @@ def _folded(rest: list[Picture], before: int) -> list[str]:
     if not rest:
         return []
     inside = [_figure(picture, before + number) for number, picture in enumerate(rest)]
-    more = f"Singular values of {len(rest)} more layer{'' if len(rest) == 1 else 's'}"
+    more = f"Singular values of {counted(len(rest), 'more layer')}"
     return [f"<details><summary>{more}</summary>", *inside, "</details>"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fpcheck.core.evenly import evenly
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Table
 from fpcheck.report.trace_wording import (
@@ -80,7 +81,7 @@ def _shown(document: Section) -> list[int]:
     spread = LONGEST - len(must)
     if spread < 2:
         return sorted(must)
-    return sorted(must | {round(i * (count - 1) / (spread - 1)) for i in range(spread)})
+    return sorted(must | set(evenly(count, spread)))
 
 
 def _ratios(checkpoint: Section, limits: tuple[float, float], ascii_only: bool) -> str:
@@ -132,8 +133,7 @@ def chosen(document: Section, most: int = 6) -> list[int]:
         return list(range(count))
     escape = known(trend(document, "loss").get("escape"))
     must = {0, count - 1} | ({int(escape)} if escape is not None else set())
-    rest = [round(i * (count - 1) / (most - 1)) for i in range(most)]
-    for index in sorted(rest, key=lambda i: -min(abs(i - m) for m in must)):
+    for index in sorted(evenly(count, most), key=lambda i: -min(abs(i - m) for m in must)):
         if len(must) < most:
             must.add(index)
     return sorted(must)

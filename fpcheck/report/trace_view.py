@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 from fpcheck.core.plain import Section
 from fpcheck.core.tables import Column, Note, Panel, Table
+from fpcheck.core.wording import counted, thousands
 from fpcheck.report.trace_layers import change, layers_panel, listed
 from fpcheck.report.trace_timeline import chosen, timeline
 from fpcheck.report.trace_wording import NONE, at, figure, known, metric_of, place, score, trend
-from fpcheck.report.wording import thousands
 
 MOST_TRACKS = 30
 TRACK_COLUMNS = (
@@ -45,8 +45,8 @@ def header(document: Section) -> tuple[str, ...]:
     return (
         f"fpcheck {document['fpcheck']}",
         str(run["name"]),
-        f"{thousands(count)} checkpoint" + ("" if count == 1 else "s"),
-        f"{layers} layer{'' if layers == 1 else 's'}, {thousands(run['parameters'])} parameters",
+        counted(count, "checkpoint"),
+        f"{counted(layers, 'layer')}, {thousands(run['parameters'])} parameters",
         f"seed {document['settings']['seed']}",
     )
 
@@ -143,7 +143,7 @@ def _skipped(document: Section) -> Iterator[Panel]:
     columns = (Column("file", "left"), Column("why, and what to do", "left"))
     rows = tuple((str(one["name"]), _reason(one)) for one in skipped)
     table = Table("Left out", columns, rows)
-    yield Panel("Left out", f"{len(skipped)} file{'' if len(skipped) == 1 else 's'}", (table,))
+    yield Panel("Left out", counted(len(skipped), "file"), (table,))
 
 
 def _reason(one: Section) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from fpcheck.core.plain import Section
-from fpcheck.report.wording import thousands
+from fpcheck.core.wording import thousands
 
 METRICS = {"accuracy": "accuracy", "r2": "R²"}
 RISING, RISING_ASCII = "▁▂▃▄▅▆▇█", "12345678"

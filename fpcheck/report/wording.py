@@ -11,6 +11,7 @@ from fpcheck.core.catalogue import rules
 from fpcheck.core.findings import Finding, Verdict
 from fpcheck.core.plain import Section
 from fpcheck.core.settings import QUESTIONS
+from fpcheck.core.wording import counted
 
 BADGES: Mapping[Verdict, str] = {
     "pass": "PASS",
@@ -45,15 +46,15 @@ def header(document: Section) -> tuple[str, ...]:
     subject = document["subject"]
     kind = str(subject["format"])
     cells, layers = subject.get("cells", ()), len(subject["layers"])
-    counted = _plural(layers, "layer") if layers else "layers not known"
+    size = counted(layers, "layer") if layers else "layers not known"
     if cells:
-        counted = _plural(len(cells), "recurrent cell")
-    counted += f", {_plural(subject['parameters'], 'parameter')}"
+        size = counted(len(cells), "recurrent cell")
+    size += f", {counted(subject['parameters'], 'parameter')}"
     shapes = _shapes(subject)
     parts = (
         f"fpcheck {document['fpcheck']}",
         str(subject["name"]),
-        f"{kind}, {counted}",
+        f"{kind}, {size}",
         shapes,
         f"seed {document['settings']['seed']}",
     )
@@ -64,7 +65,7 @@ def counts(findings: Sequence[Finding]) -> tuple[str, ...]:
     """How many errors, warnings and so on, in words; zero inconclusive and info are left out."""
     failed = Counter(f.severity for f in findings if f.outcome == "fail")
     outcomes = Counter(f.outcome for f in findings)
-    words = [_plural(failed["error"], "error"), _plural(failed["warning"], "warning")]
+    words = [counted(failed["error"], "error"), counted(failed["warning"], "warning")]
     if failed["info"]:
         words.append(f"{failed['info']} info")
     if outcomes["inconclusive"]:
@@ -163,15 +164,6 @@ def next_step(findings: Iterable[Finding]) -> str:
 def number(value: float) -> str:
     """Four significant digits: 0.9353, 12.5, 3.1e-14; `infinite` where it is."""
     return "infinite" if math.isinf(value) and value > 0 else f"{value:.4g}"
-
-
-def thousands(count: int) -> str:
-    """A whole number with its thousands apart: 6 602."""
-    return f"{count:,}".replace(",", " ")
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{thousands(count)} {word}" + ("" if count == 1 else "s")
 
 
 def _shapes(subject: Section) -> str:

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 from made_up_escape import DIVERGES, SCAN, SECTION, STANDS_STILL, section
+from panels import notes_of, tables_of
 from rich.cells import cell_len
 
 from fpcheck.core.catalogue import default_limits
-from fpcheck.core.tables import Note, Table
 from fpcheck.escape.figures_view import depth_picture, pictures
 from fpcheck.escape.rules import judge
 from fpcheck.escape.scan_view import scan_picture
@@ -32,11 +32,11 @@ def panel(one):
 
 
 def tables(one):
-    return {item.title: item for item in panel(one).items if isinstance(item, Table)}
+    return tables_of(panel(one))
 
 
 def notes(one):
-    return " ".join(item.text for item in panel(one).items if isinstance(item, Note))
+    return notes_of(panel(one))
 
 
 def column(table, title):

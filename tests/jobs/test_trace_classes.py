@@ -50,6 +50,13 @@ def test_an_answer_that_is_always_the_same_is_left_alone():
     assert share_in_another_order(one_hot(np.zeros(100, int), 2), labels) is None
 
 
+def test_a_single_logit_is_two_classes():
+    labels = (np.arange(90) % 3 > 0).astype(int)
+    assert share_in_another_order(1.0 - 2.0 * labels[:, None], labels) == 1.0
+    assert share_in_another_order(2.0 * labels[:, None] - 1.0, labels) is None
+    assert share_in_another_order(-np.ones((90, 1)), labels) is None
+
+
 def test_the_loss_in_another_order_is_not_judged(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(120, 2))

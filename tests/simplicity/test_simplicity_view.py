@@ -5,11 +5,11 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
+from panels import notes_of, tables_of
 from rich.cells import cell_len
 from simplicity_section import IMPOSSIBLE, LOWER_BOUND, part, section
 
 from fpcheck.core.catalogue import default_limits
-from fpcheck.core.tables import Note, Table
 from fpcheck.report.pictures import write_page, write_png, write_svg
 from fpcheck.report.style import Style
 from fpcheck.report.terminal import write_panels
@@ -26,11 +26,11 @@ def panel(one):
 
 
 def tables(one):
-    return {item.title: item for item in panel(one).items if isinstance(item, Table)}
+    return tables_of(panel(one))
 
 
 def notes(one):
-    return " ".join(item.text for item in panel(one).items if isinstance(item, Note))
+    return notes_of(panel(one))
 
 
 def test_the_verdict_comes_first_with_its_figure_and_the_next_step():

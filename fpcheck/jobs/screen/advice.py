@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fpcheck.core.wording import thousands
 from fpcheck.jobs.screen.ranking import Ranking
 from fpcheck.jobs.screen.result import Baseline, Difference
-from fpcheck.report.wording import thousands
 
 LEADS = "one leads"
 UNDECIDED = "undecided"

@@ -111,7 +111,7 @@ def other_order(document: Section) -> str:
 
 def _quiet(document: Section) -> str:
     skipped = len(document["run"]["skipped"])
-    left = f"; {skipped} file{'s' * (skipped > 1)} left out" if skipped else ""
+    left = f"; {counted(skipped, 'file')} left out" if skipped else ""
     return (
         f"no rule about runs failed on {counted(len(document['checkpoints']), 'checkpoint')}{left}"
     )

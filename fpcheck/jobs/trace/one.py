@@ -48,7 +48,7 @@ def measure_one(one: Checkpoint, rows: Rows | str, settings: Settings, monitor: 
         "loss": None,
         "accuracy": None,
         "accuracy_in_another_order": None,
-        "parameter_norm": _norm(one.vector),
+        "parameter_norm": norm_of(one.vector),
         "layers": _layers(one, settings, monitor),
     }
     why = rows if isinstance(rows, str) else ""
@@ -90,7 +90,8 @@ def named_as(entry: Mapping[str, Any], first: Checkpoint) -> dict[str, Any]:
     return out
 
 
-def _norm(vector: Array) -> float | None:
+def norm_of(vector: Array) -> float | None:
+    """The Euclidean norm; None where it is not finite."""
     largest = float(np.abs(vector).max(initial=0.0))
     if not 0.0 < largest < math.inf:
         return 0.0 if largest == 0.0 else None

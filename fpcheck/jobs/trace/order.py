@@ -122,13 +122,6 @@ def in_order(paths: Sequence[Path], *, by_hand: bool) -> Ordered:
     return Ordered(tuple(kept), (None,) * len(kept), BY_NAME)
 
 
-def run_name(given: Sequence[str | Path]) -> str:
-    """What the run is called: its folder, or the folder of its files."""
-    first = Path(given[0])
-    folder = first if first.is_dir() else first.parent
-    return folder.resolve().name or first.name
-
-
 def steps_in(path: Path) -> dict[str, int] | None:
     """The steps that the file itself names, by STEP_KEYS; None where it cannot be read."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +18,9 @@ from fpcheck.core.progress import Monitor
 from fpcheck.core.settings import Settings
 from fpcheck.jobs.trace.follow import Tracks
 from fpcheck.jobs.trace.judge import judge_trace
-from fpcheck.jobs.trace.one import measure_one, named_as
-from fpcheck.jobs.trace.order import Ordered, find_checkpoints, in_order, run_name
+from fpcheck.jobs.trace.name import run_name
+from fpcheck.jobs.trace.one import measure_one, named_as, norm_of
+from fpcheck.jobs.trace.order import Ordered, find_checkpoints, in_order
 from fpcheck.jobs.trace.read import (
     OTHER_HINT,
     Checkpoint,
@@ -214,8 +214,8 @@ def _distances(
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float | None:
     with np.errstate(all="ignore"):
-        norm = float(np.linalg.norm(a - b))
-    return float(str(plain(norm))) if math.isfinite(norm) else None
+        norm = norm_of(a - b)
+    return None if norm is None else float(str(plain(norm)))
 
 
 def _require_some(course: Course) -> None:
